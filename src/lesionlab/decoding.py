@@ -1,0 +1,208 @@
+"""Image bytes to upright sRGB pixels, or a DecodeError that says why not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from PIL import Image, ImageFile, JpegImagePlugin
+
+from lesionlab.colour import convert_to_srgb
+from lesionlab.core.errors import DecodeError, InputError
+from lesionlab.formats import load_image, open_image, read_orientation
+from lesionlab.jpeg import decode_jpeg
+
+REJECTION_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "unreadable": "the file is missing, is not a file, or may not be read",
+        "empty": "the file has no bytes",
+        "not_an_image": "the bytes have the signature of no image format",
+        "unsupported": "an image of a format, or of a kind of sample, that is not decoded",
+        "truncated": "the data end before the picture does",
+        "corrupt": "the data contradict their own format",
+        "too_large_file": "more bytes than the limit, counted before the file is read",
+        "too_many_pixels": "more pixels than the limit, by the header, before decoding",
+        "too_small": "the shorter side has fewer pixels than the limit",
+    }
+)
+"""Every reason of a DecodeError, and what it means."""
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture of each Exif orientation upright."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodeLimits:
+    """What an image file may cost, and how small it may be."""
+
+    max_bytes: int = 256 * 2**20
+    """Largest file, in bytes."""
+    max_pixels: int = 100_000_000
+    """Most pixels; full frames of dermoscopes and telephones stay under 60 million."""
+    min_side: int = 16
+    """Fewest pixels on the shorter side."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value < 1:
+                raise InputError(f"DecodeLimits.{field.name} is {value}; give 1 or more")
+
+
+DEFAULT_LIMITS = DecodeLimits()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DecodedImage:
+    """The pixels of one file, and what was learned on the way."""
+
+    rgb: np.ndarray
+    """(H, W, 3) uint8 sRGB, upright, perhaps reduced."""
+    file_format: str
+    """JPEG, PNG, BMP, TIFF, WEBP or GIF."""
+    width: int
+    """Pixels of the upright picture before reduction."""
+    height: int
+    """Pixels of the upright picture before reduction."""
+    is_storable: bool
+    """Whether the file's own bytes say all that `rgb` says and no more, so that a store can
+    keep them instead of a new encoding: a JPEG that is upright, was not reduced, and carries
+    no colour profile and no metadata (which may name a patient or a place)."""
+    is_profile_ignored: bool
+    """Whether the file holds a colour profile that could not be used; sRGB was assumed."""
+
+
+def read_image_file(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> bytes:
+    """Returns the bytes of the file, refusing one that is too large before reading it.
+
+    Raises:
+        DecodeError: `unreadable` or `too_large_file`.
+    """
+    try:
+        _check_num_bytes(path.stat().st_size, limits)
+        return path.read_bytes()
+    except OSError as error:
+        raise DecodeError(
+            "unreadable",
+            f"{path} cannot be read ({error.strerror or error}); "
+            "check that the file is there and may be read",
+        ) from error
+
+
+def decode_rgb(
+    data: bytes, *, short_side: int | None = None, limits: DecodeLimits = DEFAULT_LIMITS
+) -> np.ndarray:
+    """Returns the picture as (H, W, 3) uint8 sRGB, upright; see `decode_image`."""
+    return decode_image(data, short_side=short_side, limits=limits).rgb
+
+
+def decode_image(
+    data: bytes, *, short_side: int | None = None, limits: DecodeLimits = DEFAULT_LIMITS
+) -> DecodedImage:
+    """Returns the picture of an image file, upright and in sRGB; of several frames, the first.
+
+    With `short_side`, a larger picture is reduced until its shorter side has exactly that many
+    pixels, and its longer side the proportional number, rounded up; a smaller one is left as
+    it is. A JPEG is reduced while it is decoded, to the next n/8 of its size, then bicubically
+    with antialiasing. The same bytes always give the same pixels.
+
+    Raises:
+        DecodeError: with one of `REJECTION_REASONS`.
+        InputError: `short_side` is below 1.
+    """
+    _check_num_bytes(len(data), limits)
+    file_format, image = open_image(data)
+    with image:
+        width, height = image.size
+        _check_size(width, height, limits)
+        target = _reduced_size(width, height, short_side)
+        pixels = _decode_fast(image, data, target)
+        if pixels is None:
+            image.draft(None, target)  # scales a CMYK JPEG; other formats take no notice
+            picture = load_image(image, data, file_format)
+        else:
+            picture = Image.fromarray(pixels)
+        orientation = read_orientation(image)
+    profile = image.info.get("icc_profile")
+    if pixels is not None and picture.size == target and orientation == 1 and not profile:
+        rgb, is_profile_ignored = pixels, False
+    else:
+        rgb, is_profile_ignored = _finish(picture, target, profile, orientation)
+    return DecodedImage(
+        rgb=rgb,
+        file_format=file_format,
+        width=width if orientation < 5 else height,
+        height=height if orientation < 5 else width,
+        is_storable=pixels is not None and target == (width, height) and _is_bare(image),
+        is_profile_ignored=is_profile_ignored,
+    )
+
+
+def _finish(
+    picture: Image.Image, target: tuple[int, int], profile: bytes | None, orientation: int
+) -> tuple[np.ndarray, bool]:
+    """The picture reduced, in sRGB and upright, and whether its profile was ignored."""
+    if picture.size != target:
+        picture = picture.resize(target, Image.Resampling.BICUBIC, reducing_gap=3.0)
+    picture, is_profile_ignored = convert_to_srgb(picture, profile)
+    if orientation in _TURNS:
+        picture = picture.transpose(_TURNS[orientation])
+    return np.array(picture), is_profile_ignored
+
+
+def _decode_fast(
+    image: ImageFile.ImageFile, data: bytes, target: tuple[int, int]
+) -> np.ndarray | None:
+    """The pixels by libjpeg-turbo where it can give them, else None."""
+    if image.format != "JPEG" or image.mode not in ("L", "RGB"):
+        return None
+    return decode_jpeg(data, None if target == image.size else min(target))
+
+
+def _is_bare(image: ImageFile.ImageFile) -> bool:
+    """Whether a JPEG has no block but those that say how to decode it."""
+    assert isinstance(image, JpegImagePlugin.JpegImageFile)
+    return {name for name, _ in image.applist} <= {"APP0", "APP14"}
+
+
+def _reduced_size(width: int, height: int, short_side: int | None) -> tuple[int, int]:
+    if short_side is not None and short_side < 1:
+        raise InputError(f"short_side is {short_side}; give 1 or more, or None for full size")
+    shorter = min(width, height)
+    if short_side is None or shorter <= short_side:
+        return width, height
+    # Rounded up, as libjpeg's own n/8 scaling does: 341 x 256 at 7/8 is 299 x 224.
+    return -(-width * short_side // shorter), -(-height * short_side // shorter)
+
+
+def _check_num_bytes(num_bytes: int, limits: DecodeLimits) -> None:
+    if num_bytes > limits.max_bytes:
+        raise DecodeError(
+            "too_large_file",
+            f"the file has {num_bytes:,} bytes, over the limit of {limits.max_bytes:,}; "
+            "reduce it, or raise DecodeLimits.max_bytes",
+        )
+
+
+def _check_size(width: int, height: int, limits: DecodeLimits) -> None:
+    if width * height > limits.max_pixels:
+        raise DecodeError(
+            "too_many_pixels",
+            f"the header says {width:,} x {height:,} pixels, over the limit of "
+            f"{limits.max_pixels:,}; reduce it, or raise DecodeLimits.max_pixels",
+        )
+    if min(width, height) < limits.min_side:
+        raise DecodeError(
+            "too_small",
+            f"the picture has {width} x {height} pixels, and a shorter side under "
+            f"{limits.min_side} shows no lesion; give a larger version of it",
+        )

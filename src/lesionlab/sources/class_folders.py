@@ -1,0 +1,37 @@
+"""A folder per class: `<class>/<id>.jpg`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from lesionlab.sources.image_files import group_by_stem, list_images, refuse_several
+from lesionlab.sources.raw_source import RawSource, TableColumns
+
+_ROLES = re.compile(r"train(ing)?|valid(ation)?|val|test|images?|masks?|.*part_?\d+", re.IGNORECASE)
+"""Names of folders that share out images for another reason than their class."""
+
+
+def find_class_folders(path: Path, _: TableColumns | None) -> bool:
+    """Whether every image lies in one of two or more folders named by their class."""
+    if not path.is_dir():
+        return False
+    places = {PurePosixPath(image).parent.parts for image in list_images(path)}
+    names = [place[0] for place in places if len(place) == 1 and not _ROLES.fullmatch(place[0])]
+    return len(names) >= 2 and len(names) == len(places)
+
+
+def read_class_folders(path: Path, _: TableColumns | None) -> RawSource:
+    """A row per image: its name is the id, its folder's name the label.
+
+    Raises:
+        SourceError: two folders hold a file of the same name.
+    """
+    by_stem = group_by_stem(list_images(path))
+    refuse_several(by_stem, path)
+    paths = {name: files[0] for name, files in sorted(by_stem.items())}
+    rows = pd.DataFrame({"isic_id": list(paths),
+                         "label": [PurePosixPath(file).parts[0] for file in paths.values()]})
+    return RawSource(rows=rows, folder=path, paths=paths)

@@ -1,0 +1,78 @@
+"""Image files below a folder, and which of them belongs to which id."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+
+from lesionlab.core.cohort import join_problems, list_some
+from lesionlab.core.errors import SourceError
+
+SUFFIXES = frozenset((".avif", ".bmp", ".dcm", ".gif", ".heic", ".jfif", ".jp2", ".jpeg", ".jpg",
+                      ".png", ".tif", ".tiff", ".webp"))
+"""What an image file ends in, in lower case; screening says which of them cannot be decoded."""
+
+
+def list_images(folder: Path) -> list[str]:
+    """The image files below `folder`, as sorted posix paths from it; hidden ones are left out."""
+    found: list[str] = []
+    visited: set[str] = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in visited:  # a link that leads back
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+        inside = Path(place).relative_to(folder)
+        found += [(inside / name).as_posix() for name in files if is_image(name)]
+    return sorted(found)
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of this name is taken for an image.
+
+    >>> is_image("ISIC_0024306.JPG"), is_image("metadata.csv"), is_image("._ISIC_0024306.jpg")
+    (True, False, False)
+    """
+    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def strip_suffix(name: str) -> str:
+    """The id in a file name, without an image's extension.
+
+    >>> strip_suffix("ISIC_0024306.JPG"), strip_suffix("lesion 1.5")
+    ('ISIC_0024306', 'lesion 1.5')
+    """
+    return name[: -len(PurePosixPath(name).suffix)] if is_image(name) else name
+
+
+def match_images(ids: Iterable[str], images: list[str], folder: Path) -> dict[str, str]:
+    """The image of each id that has one, by the file name without its extension.
+
+    Raises:
+        SourceError: an id has several.
+    """
+    by_stem = group_by_stem(images)
+    matched = {name: by_stem[name] for name in ids if name in by_stem}
+    refuse_several(matched, folder)
+    return {name: paths[0] for name, paths in matched.items()}
+
+
+def group_by_stem(images: list[str]) -> dict[str, list[str]]:
+    """The image files of each file name without extension."""
+    by_stem = defaultdict(list)
+    for path in images:
+        by_stem[strip_suffix(PurePosixPath(path).name)].append(path)
+    return by_stem
+
+
+def refuse_several(paths_of: Mapping[str, list[str]], folder: Path) -> None:
+    """Raise SourceError if an id has more than one file."""
+    several = [f"{name}: {list_some(paths)}" for name, paths in paths_of.items() if len(paths) > 1]
+    if several:
+        raise SourceError(join_problems(
+            f"{folder}: {len(several)} ids have more than one image file; keep one of each",
+            several))

@@ -1,0 +1,135 @@
+"""Sources of any layout read into one cohort, nothing lost without a count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lesionlab.core.cohort import Cohort
+from lesionlab.core.errors import SourceError
+from lesionlab.core.terms import COLUMNS
+from lesionlab.sources.joining import find_files, join_parts
+from lesionlab.sources.layouts import read_layout
+from lesionlab.sources.raw_source import TableColumns
+from lesionlab.sources.source_part import SourcePart, read_part
+
+__all__ = ["SourceInfo", "SourceRead", "TableColumns", "read_sources"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceInfo:
+    """One source, for the manifest."""
+
+    name: str
+    """Folder name, made unique; the first part of its rows' `locator`."""
+    layout: str
+    path: Path
+    """As it was given."""
+    num_rows: int
+    """Rows read, those dropped later included."""
+    licences: dict[str, int]
+    """Rows kept from this source by `copyright_license`; `not stated` where it is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceRead:
+    """All sources as one cohort, and all that was left out or changed."""
+
+    cohort: Cohort
+    files: dict[str, Path]
+    """Absolute path of the image of each `isic_id` of the cohort."""
+    sources: tuple[SourceInfo, ...]
+    dropped: pd.DataFrame
+    """Rows left out: `isic_id`, `source`, `reason`, `detail`."""
+    adjusted: pd.DataFrame
+    """Values set to missing or clamped: `isic_id`, `column`, `value`, `reason`."""
+    unlisted: pd.DataFrame
+    """Image files without a row: `isic_id`, `source`, `reason` (`no_row`), `detail` (locator)."""
+    own_columns: tuple[str, ...]
+    """Columns that lesionlab and the schema do not know, kept as they are."""
+
+
+def read_sources(
+    paths: Sequence[Path], *, columns: TableColumns | None = None
+) -> SourceRead:
+    """Read every path by its layout and join them by id; `columns` names a table's own columns.
+
+    Raises:
+        SourceError: a path has no known layout or cannot be read, an id has several image files
+            or stands for different images in two sources, or no row is left.
+    """
+    real = _resolve_paths(paths)
+    reads = [read_layout(path, columns) for path in real]
+    parts = [read_part(name, raw)
+             for name, (_, raw) in zip(_name_sources(real), reads, strict=True)]
+    rows, clashing = join_parts(parts)
+    dropped = pd.concat([*(part.dropped for part in parts), clashing], ignore_index=True)
+    if rows.empty:
+        counts = dropped["reason"].value_counts().sort_index()
+        raise SourceError(f"{', '.join(map(str, paths))}: no row is left; dropped: "
+                          + ", ".join(f"{count} {reason}" for reason, count in counts.items()))
+    adjusted = pd.concat([part.adjusted for part in parts])
+    return SourceRead(
+        cohort=Cohort.from_frame(_tidy_columns(rows)),
+        files=find_files(rows, parts),
+        sources=tuple(_describe_source(path, layout, part, rows)
+                      for path, part, (layout, _) in zip(paths, parts, reads, strict=True)),
+        dropped=dropped,
+        adjusted=adjusted[adjusted["isic_id"].isin(rows["isic_id"])].reset_index(drop=True),
+        unlisted=pd.concat([part.unlisted for part in parts], ignore_index=True),
+        own_columns=tuple(dict.fromkeys(name for part in parts for name in part.own_columns)))
+
+
+def _resolve_paths(paths: Sequence[Path]) -> list[Path]:
+    if not paths:
+        raise SourceError("no source was given; name a folder or a table")
+    real = [path.resolve() for path in paths]
+    twice = [str(path) for place, path in enumerate(paths) if real[place] in real[:place]]
+    if twice:
+        raise SourceError(f"given more than once: {', '.join(twice)}; name each source once")
+    return real
+
+
+def _name_sources(paths: list[Path]) -> list[str]:
+    """The folder's name for each path; the second of a kind gets `_2`, and so on."""
+    names: list[str] = []
+    for path in paths:
+        stem = (path if path.is_dir() else path.parent).name or "source"
+        tries = [stem, *(f"{stem}_{number}" for number in range(2, len(paths) + 1))]
+        names.append(next(name for name in tries if name not in names))
+    return names
+
+
+def _describe_source(
+    path: Path, layout: str, part: SourcePart, rows: pd.DataFrame
+) -> SourceInfo:
+    kept = rows[rows["locator"].str.startswith(f"{part.name}/")]
+    licences = kept.get("copyright_license", pd.Series(pd.NA, index=kept.index))
+    counts = licences.fillna("not stated").value_counts().sort_index()
+    return SourceInfo(name=part.name, layout=layout, path=path, num_rows=part.num_rows,
+                      licences={str(name): int(count) for name, count in counts.items()})
+
+
+def _tidy_columns(rows: pd.DataFrame) -> pd.DataFrame:
+    """The vocabulary's columns in its order, then own ones, typed; none that nobody filled."""
+    rows = rows.dropna(axis="columns", how="all")
+    rows = rows[[*(name for name in COLUMNS if name in rows),
+                 *sorted(name for name in map(str, rows) if name not in COLUMNS)]]
+    return rows.assign(**{name: _infer(rows[name]) for name in map(str, rows)
+                          if name not in COLUMNS})
+
+
+def _infer(texts: pd.Series) -> pd.Series:
+    """The column as booleans or numbers if every known value is one; codes like 007 stay text."""
+    known = texts.dropna()
+    if set(known.str.lower()) <= {"true", "false"}:
+        return texts.str.lower().map({"true": True, "false": False}).astype("boolean")
+    numbers = pd.to_numeric(known, errors="coerce")
+    is_code = known.str.match(r"[+-]?0\d")
+    if np.isfinite(numbers).all() and not is_code.any():
+        return numbers.reindex(texts.index)
+    return texts

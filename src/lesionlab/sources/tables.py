@@ -1,0 +1,118 @@
+"""Tables of text: CSV, TSV and Parquet, read strictly."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from lesionlab.core.cohort import list_some
+from lesionlab.core.errors import SourceError
+
+SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".parquet")
+"""Files that may be a table."""
+
+_MISSING = ("na", "n/a", "nan", "null", "unknown")
+
+
+def find_tables(path: Path, *names: str) -> list[Path]:
+    """The tables that have every column of `names`: `path` itself, or those directly in it."""
+    candidates = [path] if path.is_file() else sorted(path.iterdir())
+    tables = [file for file in candidates if file.is_file() and _is_table(file)]
+    return [table for table in tables if set(names) <= set(read_header(table))]
+
+
+def only_table(tables: list[Path], preferred: str = "") -> Path:
+    """The one table, or the one called `preferred`.
+
+    Raises:
+        SourceError: there are several.
+    """
+    named = [table for table in tables if table.name == preferred]
+    if len(tables) > 1 and not named:
+        raise SourceError(f"{tables[0].parent}: {len(tables)} tables could be meant: "
+                          f"{list_some(table.name for table in tables)}; name one of them")
+    return (named or tables)[0]
+
+
+def read_header(path: Path) -> list[str]:
+    """The column names of a table, stripped.
+
+    Raises:
+        SourceError: a Parquet file is damaged.
+    """
+    if path.suffix.lower() == ".parquet":
+        try:
+            return pq.read_schema(path).names
+        except pa.ArrowInvalid as error:
+            raise SourceError(f"{path}: not a Parquet file: {error}") from error
+    first = _first_line(path)
+    return [name.strip() for name in next(csv.reader([first], delimiter=_separator(first)), [])]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The table in `path` as stripped text; whatever means unknown is the empty text.
+
+    Raises:
+        SourceError: it has no row, a column twice, a row of another length, or is not UTF-8.
+    """
+    names = read_header(path)
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise SourceError(f"{path}: the column {list_some(map(repr, twice))} stands there more "
+                          f"than once; rename or remove the others")
+    try:
+        table = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path, names)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise SourceError(f"{path}: cannot be read as a table: {str(error).strip()}; "
+                          f"correct it, or save it anew as CSV in UTF-8") from error
+    if not table.num_rows:
+        raise SourceError(f"{path}: the table has no row")
+    return pa.Table.from_arrays([_clean(table[name]) for name in names], names=names).to_pandas()
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def _first_line(path: Path) -> str:
+    # What is not UTF-8 is refused when the whole table is read, where it can be said.
+    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+        return file.readline()
+
+
+def _separator(header: str) -> str:
+    """The most frequent of comma, semicolon and tab; comma where there is none."""
+    return max(",;\t", key=header.count)
+
+
+def _read_csv(path: Path, names: list[str]) -> pa.Table:
+    return pacsv.read_csv(
+        path,
+        # Names are given, for the file's own may carry blanks.
+        read_options=pacsv.ReadOptions(column_names=names, skip_rows=1),
+        parse_options=pacsv.ParseOptions(delimiter=_separator(_first_line(path)),
+                                         newlines_in_values=True),
+        convert_options=pacsv.ConvertOptions(
+            column_types={name: pa.string() for name in names}, strings_can_be_null=False))
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    table = pq.read_table(path)
+    return pa.Table.from_arrays([values.cast(pa.string()) for values in table.columns],
+                                names=table.column_names)
+
+
+def _clean(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text without blanks around it, the empty text where it means unknown."""
+    # By name: pyarrow makes these functions when it is imported, so type checkers miss them.
+    text = pc.call_function("utf8_trim_whitespace", [pc.fill_null(values, "")])
+    lower = pc.call_function("utf8_lower", [text])
+    is_missing = pc.call_function("is_in", [lower], pc.SetLookupOptions(pa.array(_MISSING)))
+    return pc.call_function("if_else", [is_missing, pa.scalar(""), text])

@@ -1,0 +1,1 @@
+"""From sources to a prepared folder: screened, grouped, split and stored."""

@@ -1,0 +1,110 @@
+"""PreparedData: cohort, split and images of one prepared folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from lesionlab.core import artifacts
+from lesionlab.core.cohort import Cohort
+from lesionlab.core.errors import StoreError
+from lesionlab.core.split import Role, Split
+from lesionlab.dataset.store import ImageStore
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedData:
+    """What `prepare` wrote; every row has a target, a role and a decodable image."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    """The content of manifest.json."""
+    cohort: Cohort
+    split: Split
+    store: ImageStore
+
+    @classmethod
+    def load(cls, folder: Path) -> PreparedData:
+        """Open a prepared folder and check that its parts belong together.
+
+        Raises:
+            StoreError: the folder is missing, damaged, or of another version.
+            SplitError: the split does not hold its groups together.
+        """
+        path = folder / "manifest.json"
+        if not path.is_file():
+            raise StoreError(f"{folder} is not a prepared folder: it has no manifest.json; "
+                             f"make one with: lesionlab prepare SOURCE --out {folder}")
+        try:
+            manifest = artifacts.read_json(path)
+        except ValueError as error:
+            raise StoreError(f"{path} is damaged: it is not JSON ({error}); "
+                             "prepare the data again") from error
+        version = manifest.get("format_version") if isinstance(manifest, dict) else None
+        if version != FORMAT_VERSION:
+            raise StoreError(f"{path} has format {version}, this version reads {FORMAT_VERSION}; "
+                             "prepare the data again")
+        try:
+            cohort = Cohort.load(folder / "cohort.parquet")
+            split = Split.load(folder / "split.parquet")
+        except (pa.ArrowInvalid, OSError) as error:
+            raise StoreError(f"{folder} is damaged ({error}); prepare the data again") from error
+        data = cls(folder=folder, manifest=manifest, cohort=cohort, split=split,
+                   store=ImageStore(folder=folder / "images"))
+        data._check()
+        return data
+
+    def _check(self) -> None:
+        digests = {"cohort": self.cohort.digest, "split": self.split.digest,
+                   "images": self.store.digest}
+        written = self.manifest.get("digests", {})
+        changed = [name for name, digest in digests.items() if digest != written.get(name)]
+        if changed:
+            raise StoreError(f"{self.folder}: {' and '.join(changed)} changed after prepare wrote "
+                             "them (the digest in manifest.json differs); prepare the data again")
+        self.split.check_against(self.cohort)
+        self.store.check_covers(self.cohort.ids)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over cohort, split and images."""
+        return self.manifest["digests"]["data"]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the target's order; for two classes the second is the positive one."""
+        return tuple(self.manifest["target"]["classes"])
+
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+        return self.manifest["target"]["name"]
+
+    @property
+    def size_px(self) -> int:
+        """Most pixels on the shorter side of a stored image."""
+        return self.manifest["settings"]["size_px"]
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The cohort with `role` and `group_id` of the split beside, indexed by id."""
+        frame = self.cohort.frame
+        # The user's own table may have columns of these names.
+        return frame.drop(columns=["role", "group_id"], errors="ignore").join(self.split.frame)
+
+    def rows(self, role: Role) -> pd.DataFrame:
+        """The rows of one role, in id order."""
+        return self.frame[self.frame["role"] == role]
+
+
+def data_digest(cohort: Cohort, split: Split, store: ImageStore) -> dict[str, str]:
+    """The digests of the parts, and of all of them as `data`."""
+    parts = {"cohort": cohort.digest, "split": split.digest, "images": store.digest}
+    return parts | {"data": artifacts.digest_json(parts)}

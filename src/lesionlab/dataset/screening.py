@@ -1,0 +1,118 @@
+"""Reading every image file once: decode, reject with a reason, hash, keep as JPEG."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lesionlab.core import artifacts
+from lesionlab.core.errors import DecodeError
+from lesionlab.dataset.store import ImageStore, write_shard
+from lesionlab.decoding import DecodeLimits, decode_image, read_image_file
+from lesionlab.jpeg import encode_jpeg
+from lesionlab.perceptual import find_near_duplicates, hash_thumbnail, make_thumbnail
+from lesionlab.scaling import map_tasks, progress
+
+SHARD_ROWS = 256
+"""Images of one task and one file of the store; what a kill can cost each worker."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardTask:
+    """The files that become one shard."""
+
+    number: int
+    folder: Path
+    files: tuple[tuple[str, Path], ...]
+    """`isic_id` and path, in id order."""
+    size_px: int
+    """Most pixels on the shorter side of a stored image."""
+    limits: DecodeLimits
+
+    @property
+    def shard(self) -> Path:
+        """Where the accepted images go."""
+        return self.folder / "images" / f"{self.number:06d}.arrow"
+
+    @property
+    def rejects(self) -> Path:
+        """Where the rejected ids go; written last, so it stands for a finished task."""
+        return self.folder / "rejected" / f"{self.number:06d}.json"
+
+
+def screen_files(
+    folder: Path, files: dict[str, Path], *, size_px: int, limits: DecodeLimits,
+    num_workers: int | None = None,
+) -> pd.DataFrame:
+    """Fill `folder/images` from `files` by id and return the rejected: `isic_id, reason, detail`.
+
+    Tasks that an earlier, killed run finished are not repeated.
+    """
+    items = sorted(files.items())
+    tasks = [
+        ShardTask(number=number, folder=folder, files=tuple(items[start:start + SHARD_ROWS]),
+                  size_px=size_px, limits=limits)
+        for number, start in enumerate(range(0, len(items), SHARD_ROWS))
+    ]
+    pending = [task for task in tasks if not task.rejects.exists()]
+    with progress(len(items), "reading images") as bar:
+        bar.update(len(items) - sum(len(task.files) for task in pending))
+        for num_files in map_tasks(_screen_shard, pending, num_workers=num_workers):
+            bar.update(num_files)
+    rejected = [row for task in tasks for row in artifacts.read_json(task.rejects)]
+    return pd.DataFrame(rejected, columns=["isic_id", "reason", "detail"])
+
+
+def find_copies(store: ImageStore) -> list[tuple[str, str, str]]:
+    """Pairs of ids whose pictures are copies, each with `exact` or `near`, in id order.
+
+    Exact copies have the same bytes, near copies the same picture; see `lesionlab.perceptual`.
+    Every member of a chain of copies is named at least once.
+    """
+    shas = store.column("sha256")
+    first = shas.groupby(shas).transform(lambda same: same.index[0])
+    exact = [(str(a), str(b), "exact") for b, a in first.items() if a != b]
+    ids = store.ids
+    pairs = find_near_duplicates(store.column("perceptual_hash").to_numpy(),
+                                 lambda row: store.thumbnail(ids[row]))
+    near = [(str(ids[a]), str(ids[b]), "near") for a, b in pairs if shas.iloc[a] != shas.iloc[b]]
+    return sorted({*exact, *near})
+
+
+def _screen_shard(task: ShardTask) -> int:
+    rows, rejected = [], []
+    for isic_id, path in task.files:
+        try:
+            rows.append({"isic_id": isic_id} | _screen_file(path, task.size_px, task.limits))
+        except DecodeError as error:
+            # The folder that holds the file is the user's business, not the manifest's.
+            detail = str(error).replace(str(path), path.name)
+            rejected.append({"isic_id": isic_id, "reason": error.reason, "detail": detail})
+    if rows:
+        write_shard(task.shard, rows)
+    artifacts.write_json(task.rejects, rejected)
+    return len(task.files)
+
+
+def _screen_file(path: Path, size_px: int, limits: DecodeLimits) -> dict[str, object]:
+    """A row of the store without its id."""
+    data = read_image_file(path, limits)
+    image = decode_image(data, short_side=size_px, limits=limits)
+    stored = data if image.is_storable else encode_jpeg(image.rgb)
+    height, width = image.rgb.shape[:2]
+    thumbnail = make_thumbnail(image.rgb)
+    return {
+        "image": stored,
+        "width": width,
+        "height": height,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "stored_sha256": hashlib.sha256(stored).hexdigest(),
+        "perceptual_hash": int(hash_thumbnail(thumbnail)),
+        "thumbnail": thumbnail.tobytes(),
+        "pixels_x": image.width,
+        "pixels_y": image.height,
+        "file_bytes": len(data),
+    }

@@ -1,0 +1,160 @@
+"""What a report holds, and what it is told about the run behind the predictions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from lesionlab.core.findings import Finding
+from lesionlab.core.terms import RESEARCH_USE
+from lesionlab.evaluation.curves import Figure
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowStep:
+    """One step of the way from files to the images of the report."""
+
+    label: str
+    count: int
+    note: str = ""
+    """Reasons and their counts, where images were lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """What a simpler model reached on the same images."""
+
+    name: str
+    auroc: float
+    ci_low: float
+    ci_high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportContext:
+    """What is known of the run besides its predictions; all of it may be left out."""
+
+    title: str = "Evaluation of predictions"
+    recipe: str | None = None
+    group_name: str = "groups"
+    """What a group is, plural, for instance `lesions`."""
+    flow: tuple[FlowStep, ...] = ()
+    """From images read to images of this role."""
+    baselines: tuple[Baseline, ...] = ()
+    digests: dict[str, str] = field(default_factory=dict)
+    licences: dict[str, int] = field(default_factory=dict)
+    """Images by licence."""
+    num_looks: int | None = None
+    """How often these images have been scored, this time included."""
+    software_version: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """How a class was decided from the probabilities."""
+
+    threshold: float | None
+    """Where the positive one of two classes begins; None where the highest probability decides."""
+    is_from_validation: bool
+    """Whether the threshold was chosen on validation rows."""
+    text: str
+    """One sentence for the page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that an evaluation found; a value, written by `save_report`."""
+
+    context: ReportContext
+    role: str
+    classes: tuple[str, ...]
+    n_images: int
+    n_groups: int
+    num_unlabelled: int
+    """Images without a target, left out."""
+    prevalence: dict[str, float]
+    decision: Decision
+    metrics: pd.DataFrame
+    """Columns `name`, `class`, `subgroup`, `value`, `ci_low`, `ci_high`, `n_images`, `n_groups`,
+    `n_positive`, `num_resamples_used`; class and subgroup are None for all."""
+    operating_points: pd.DataFrame
+    """See `lesionlab.evaluation.operating_point.score_thresholds`."""
+    subgroups: pd.DataFrame
+    """See `lesionlab.evaluation.subgroups.compare_subgroups`."""
+    findings: tuple[Finding, ...]
+    figures: tuple[Figure, ...]
+    num_resamples: int
+    seed: int
+    predictions_digest: str
+
+    @property
+    def positive_class(self) -> str | None:
+        """The last of two classes; None where there are more."""
+        return self.classes[-1] if len(self.classes) == 2 else None
+
+    def figure(self, name: str) -> Figure:
+        """The figure of that name."""
+        return next(figure for figure in self.figures if figure.name == name)
+
+    def metric(
+        self, name: str, class_name: str | None = None, subgroup: str | None = None,
+    ) -> pd.Series:
+        """The row of one metric; over classes and all images unless said otherwise."""
+        table = self.metrics
+        is_class = table["class"].isna() if class_name is None else table["class"] == class_name
+        is_part = table["subgroup"].isna() if subgroup is None else table["subgroup"] == subgroup
+        return table[(table["name"] == name) & is_class & is_part].iloc[0]
+
+    @property
+    def headline(self) -> str:
+        """The one line to quote: `AUROC 0.87 (0.84-0.90), 1,204 images, 611 lesions`."""
+        row = self.metric("auroc")
+        name = "AUROC" if self.positive_class else "Macro AUROC"
+        interval = f"{row['value']:.2f} ({row['ci_low']:.2f}-{row['ci_high']:.2f})"
+        interval = "not defined" if math.isnan(row["value"]) else interval
+        groups = f"{self.n_groups:,} {self.context.group_name}"
+        return f"{name} {interval}, {self.n_images:,} images, {groups}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as the JSON object of report.json; undefined numbers are null."""
+        return clean({
+            "schema_version": SCHEMA_VERSION, "role": self.role, "n_images": self.n_images,
+            "n_groups": self.n_groups, "prevalence": self.prevalence,
+            "metrics": self.metrics.to_dict("records"),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "headline": self.headline, "classes": list(self.classes),
+            "positive_class": self.positive_class, "num_unlabelled": self.num_unlabelled,
+            "decision": asdict(self.decision),
+            "operating_points": self.operating_points.to_dict("records"),
+            "subgroups": self.subgroups.to_dict("records"),
+            "confusion": self.figure("confusion").table.to_dict("records"),
+            "curves": {figure.name: figure.table.to_dict("list") for figure in self.figures
+                       if figure.name != "confusion"},
+            "bootstrap": {"num_resamples": self.num_resamples, "seed": self.seed,
+                          "unit": "group", "interval": "95 % percentile"},
+            "context": asdict(self.context), "predictions_digest": self.predictions_digest,
+            "notice": RESEARCH_USE})
+
+
+def clean(value: Any) -> Any:
+    """`value` as plain JSON types: numpy scalars become Python's, NaN and infinity None.
+
+    >>> clean({"auroc": float("nan"), "n": 3})
+    {'auroc': None, 'n': 3}
+    """
+    if isinstance(value, dict):
+        return {str(key): clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [clean(item) for item in value]
+    if value is None or value is pd.NA or isinstance(value, (str, bool)):
+        return None if value is pd.NA else value
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

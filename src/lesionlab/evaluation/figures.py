@@ -1,0 +1,224 @@
+"""Drawing: a figure's numbers to an SVG that takes its colours and font from the page."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Rectangle
+
+from lesionlab.evaluation.curves import Figure
+
+INK, QUIET, GRID = "#010101", "#020202", "#030303"
+HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b5fbf", "#7a7a7a")
+"""Okabe and Ito's colours, which colour-blind readers can tell apart; lines differ in dash too."""
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+_VARIABLES = {INK: "ink", QUIET: "quiet", GRID: "line",
+              **{hue: f"hue-{number}" for number, hue in enumerate(HUES)}}
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none", "svg.hashsalt": "lesionlab", "text.parse_math": False,
+    "font.size": 9, "axes.titlesize": 9.5,
+    "font.family": ["DejaVu Sans"], "text.color": INK, "axes.labelcolor": QUIET,
+    "axes.edgecolor": GRID, "xtick.color": QUIET, "ytick.color": QUIET, "axes.titlecolor": INK,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": GRID,
+    "grid.linewidth": 0.6, "axes.axisbelow": True, "xtick.major.size": 0, "ytick.major.size": 0,
+    "lines.linewidth": 1.8, "legend.frameon": False, "legend.fontsize": 8.5,
+    "axes.titlelocation": "left", "axes.titlepad": 6}
+_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+def draw(figure: Figure) -> str:
+    """`figure` as an `<svg>` element with a text alternative; same numbers, same text."""
+    with matplotlib.rc_context(_STYLE):
+        canvas = _DRAWERS[figure.name](figure.table)
+        sink = io.StringIO()
+        canvas.savefig(sink, format="svg", transparent=True, metadata=_NO_METADATA)
+    return _adapt(sink.getvalue(), figure)
+
+
+def _adapt(svg: str, figure: Figure) -> str:
+    """The `<svg>` element alone: ids of its own, the page's colours, a title and a description."""
+    svg = svg[svg.index("<svg"):]
+    unwanted = r'<metadata>.*?</metadata>|<!--.*?-->|xmlns(:\w+)?="[^"]*"'
+    svg = re.sub(unwanted, "", svg, flags=re.DOTALL)
+    svg = svg.replace("xlink:href", "href")
+    svg = re.sub(r'\bid="', f'id="{figure.name}-', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\1#{figure.name}-", svg)
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, f"var(--{variable})")
+    svg = re.sub(r"font: ([\d.]+px) 'DejaVu Sans'", r"font-size: \1", svg)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    title, text = html.escape(figure.title), html.escape(figure.description)
+    name = f'role="img" aria-label="{title}. {text}"'
+    head = f"<title>{title}</title><desc>{text}</desc>"
+    return re.sub(r"<svg([^>]*)>", lambda found: f"<svg {name}{found[1]}>{head}", svg, count=1)
+
+
+def _start(width: float = 5.0, height: float = 4.2) -> tuple[Canvas, Axes]:
+    canvas = Canvas(figsize=(width, height), layout="constrained")
+    return canvas, canvas.add_subplot()
+
+
+def _square(axes: Axes, x_label: str, y_label: str) -> None:
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel=x_label, ylabel=y_label)
+    axes.set_xticks(np.linspace(0, 1, 6))
+    axes.set_yticks(np.linspace(0, 1, 6))
+
+
+def _parts(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    return [(str(name), part) for name, part in table.groupby("class", sort=False)]
+
+
+def _grid(table: pd.DataFrame, height: float) -> tuple[Canvas, list[Axes]]:
+    """A panel per class, up to four in a row."""
+    num_panels = max(1, table["class"].nunique())
+    num_columns = min(4, num_panels)
+    num_rows = -(-num_panels // num_columns)
+    width = 5.0 if num_panels == 1 else 2.6 * num_columns
+    height = 4.2 if num_panels == 1 else height * num_rows
+    canvas = Canvas(figsize=(width, height), layout="constrained")
+    axes = canvas.subplots(num_rows, num_columns, squeeze=False).ravel()
+    for spare in axes[num_panels:]:
+        spare.set_axis_off()
+    return canvas, list(axes[:num_panels])
+
+
+def _line(number: int) -> dict[str, Any]:
+    return {"color": HUES[number % len(HUES)],
+            "linestyle": DASHES[(number // 2 if number else 0) % len(DASHES)]}
+
+
+def _name_classes(canvas: Canvas, axes: Axes) -> None:
+    """A legend above the axes, where there are several lines."""
+    handles, labels = axes.get_legend_handles_labels()
+    if len(handles) > 1:
+        canvas.legend(handles, labels, loc="outside upper left", ncols=4, handlelength=2.4)
+
+
+def _draw_roc(table: pd.DataFrame) -> Canvas:
+    canvas, axes = _start()
+    axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
+    for number, (name, part) in enumerate(_parts(table)):
+        axes.plot(part["false_positive_rate"], part["sensitivity"], label=name, **_line(number))
+    _square(axes, "1 \N{MINUS SIGN} specificity", "Sensitivity")
+    _name_classes(canvas, axes)
+    return canvas
+
+
+def _draw_precision_recall(table: pd.DataFrame) -> Canvas:
+    canvas, axes = _start()
+    for number, (name, part) in enumerate(_parts(table)):
+        style = _line(number)
+        axes.step(part["recall"], part["precision"], where="pre", label=name, **style)
+        axes.axhline(part["prevalence"].iloc[0], linewidth=1, linestyle=":", color=style["color"])
+    _square(axes, "Recall (sensitivity)", "Precision (PPV)")
+    _name_classes(canvas, axes)
+    return canvas
+
+
+def _draw_reliability(table: pd.DataFrame) -> Canvas:
+    canvas, panels = _grid(table, 2.7)
+    for axes, (name, part) in zip(panels, _parts(table), strict=False):
+        axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
+        middle, frequency = part["mean_probability"], part["frequency"]
+        axes.vlines(middle, part["low"], part["high"], color=HUES[0], linewidth=1, alpha=0.6)
+        axes.plot(middle, frequency, color=HUES[0], marker="o", markersize=3.5,
+                  linewidth=1.2 if len(panels) == 1 else 0)
+        _square(axes, "Stated probability", "Observed frequency")
+        if len(panels) > 1:
+            axes.set_title(name)
+        else:
+            _draw_strip(axes.inset_axes((0, -0.36, 1, 0.16)), part)
+    return canvas
+
+
+def _draw_strip(axes: Axes, part: pd.DataFrame) -> None:
+    """The number of images of each bin, as bars."""
+    width = part["bin_high"] - part["bin_low"]
+    axes.bar(part["bin_low"], part["n_images"], width * 0.9, align="edge", color=HUES[0], alpha=0.5)
+    axes.set(xlim=(-0.01, 1.01), ylabel="Images", xticks=[])
+    axes.grid(visible=False)
+    axes.set_yticks([0, int(part["n_images"].max())])
+
+
+def _draw_scores(table: pd.DataFrame) -> Canvas:
+    canvas, panels = _grid(table, 2.1)
+    for axes, (name, part) in zip(panels, _parts(table), strict=False):
+        left, width = part["bin_low"], part["bin_high"] - part["bin_low"]
+        for column, hue, label, sign in (("n_positive", HUES[1], name, 1),
+                                         ("n_negative", HUES[0], f"not {name}", -1)):
+            share = part[column] / max(1, part[column].sum())
+            axes.bar(left, sign * share, width * 0.92, align="edge", color=hue, label=label)
+        axes.axhline(0, color=QUIET, linewidth=0.8)
+        cut = part["threshold"].iloc[0]
+        if np.isfinite(cut):
+            axes.axvline(cut, color=INK, linewidth=1, linestyle="--", label=f"threshold {cut:.2f}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{100 * abs(value):.0f} %")
+        axes.set(xlim=(0, 1), xlabel="Probability", ylabel="Share of its images")
+        if len(panels) > 1:
+            axes.set(title=f"{name} (up), others (down)", ylabel="")
+        else:
+            axes.legend(loc="best")
+    return canvas
+
+
+def _draw_confusion(table: pd.DataFrame) -> Canvas:
+    names = list(table["target"].unique())
+    number = len(names)
+    counts = table["n_images"].to_numpy().reshape(number, number)
+    shares = np.nan_to_num(table["share_of_target"].to_numpy(float)).reshape(number, number)
+    size = 4.2 if number == 2 else max(4.6, 0.78 * number + 1)
+    canvas, axes = _start(size * 1.15, size)
+    for row, column in np.ndindex(number, number):
+        _draw_cell(axes, (column, row), int(counts[row, column]), float(shares[row, column]))
+    axes.set(xlim=(-0.5, number - 0.5), ylim=(number - 0.5, -0.5), xlabel="Decided",
+             ylabel="True", xticks=range(number), yticks=range(number))
+    rotation = 0 if number * max(map(len, names)) < 45 else 35
+    axes.set_xticklabels(names, rotation=rotation, ha="right" if rotation else "center")
+    axes.set_yticklabels(names)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
+    return canvas
+
+
+def _draw_cell(axes: Axes, centre: tuple[int, int], count: int, share: float) -> None:
+    column, row = centre
+    # Half the hue at most, so that the ink reads on it in light and dark.
+    axes.add_patch(Rectangle((column - 0.49, row - 0.49), 0.98, 0.98, facecolor=HUES[0],
+                             alpha=0.05 + 0.45 * share))
+    for text, size, shift in ((f"{count:,}", 10, 6), (f"{100 * share:.0f} %", 8, -7)):
+        axes.annotate(text, centre, (0, shift), textcoords="offset points", ha="center",
+                      va="center", color=INK, fontsize=size)
+
+
+def _draw_decision_curve(table: pd.DataFrame) -> Canvas:
+    canvas, panels = _grid(table, 2.1)
+    for axes, (name, part) in zip(panels, _parts(table), strict=False):
+        cuts = part["threshold"]
+        axes.plot(cuts, part["flag_all"], color=QUIET, linewidth=1.2, linestyle="--",
+                  label="flag all")
+        axes.axhline(0, color=QUIET, linewidth=1, linestyle=":", label="flag none")
+        axes.plot(cuts, part["model"], color=HUES[0], label="model")
+        top = max(float(part[["model", "flag_all"]].to_numpy().max()), 0.01)
+        axes.set(xlim=(0, 1), ylim=(-0.35 * top, 1.1 * top), xlabel="Threshold probability",
+                 ylabel="Net benefit")
+        if len(panels) > 1:
+            axes.set(title=name, ylabel="")
+        else:
+            axes.legend(loc="upper right")
+    return canvas
+
+
+_DRAWERS: dict[str, Callable[[pd.DataFrame], Canvas]] = {
+    "roc": _draw_roc, "precision_recall": _draw_precision_recall,
+    "reliability": _draw_reliability, "scores": _draw_scores, "confusion": _draw_confusion,
+    "decision_curve": _draw_decision_curve}

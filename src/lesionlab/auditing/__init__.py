@@ -1,0 +1,1 @@
+"""Checks of prepared data: what would make the numbers a lie."""

@@ -1,0 +1,15 @@
+"""All checks by code."""
+
+from __future__ import annotations
+
+from lesionlab.auditing import alignment, composition, content, leakage, shortcuts
+from lesionlab.auditing.checks import Check
+
+_MODULES = (leakage, alignment, content, shortcuts, composition)
+_CHECKS = [check for module in _MODULES for check in module.CHECKS]
+
+CHECKS: dict[str, Check] = {check.code: check
+                            for check in sorted(_CHECKS, key=lambda check: check.code)}
+"""Every check by its code, in the order of codes."""
+
+assert len(CHECKS) == len(_CHECKS), "two checks have one code"

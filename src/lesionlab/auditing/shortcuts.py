@@ -1,0 +1,151 @@
+"""What tells the label without looking at the lesion."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from lesionlab.auditing.alignment import LARGE, NOTABLE
+from lesionlab.auditing.association import (
+    Association,
+    associate,
+    correct_p_values,
+    separate_classes,
+    take_units,
+)
+from lesionlab.auditing.checks import Check, Verdict, say_count, say_share
+from lesionlab.core.cohort import list_some
+from lesionlab.core.terms import COLUMNS
+from lesionlab.dataset.prepared import PreparedData
+
+MEASURES = {"file_bytes": "size in bytes", "pixels": "number of pixels",
+            "aspect": "width over height"}
+"""What is known of a file without looking at the picture."""
+
+
+SITE_DETAILS = ("anatom_site_2", "anatom_site_3", "anatom_site_4", "anatom_site_5",
+                "anatom_site_special")
+"""Columns whose gap tells which site it is, not that nobody looked."""
+
+
+def list_columns(data: PreparedData, role: str) -> list[str]:
+    """The cohort's columns of one role that hold any value."""
+    return [name for name, column in COLUMNS.items() if column.role == role
+            and name in data.frame and data.frame[name].notna().any()]
+
+
+def _find_consequences(data: PreparedData) -> Verdict:
+    found = list_columns(data, "consequence")
+    if not found:
+        return Verdict(section="not_applicable", fact="No column is a consequence of the diagnosis")
+    return Verdict(section="tip", value=len(found), count=int(
+        data.frame[found].notna().any(axis=1).sum()), fact=(
+            f"{list_some(found, most=6)} {'is' if len(found) == 1 else 'are'} known only because "
+            "of the diagnosis and cannot become a feature here"))
+
+
+def _find_telling_gaps(data: PreparedData) -> Verdict:
+    frame = data.frame
+    names = [name for name in list_columns(data, "input")
+             if frame[name].isna().any() and name not in SITE_DETAILS]
+    if not names:
+        return Verdict(section="not_applicable", fact="No input column has gaps to judge")
+    missing = frame[names].isna()
+    judged = _judge_gaps(take_units(frame)["target"], missing)
+    worst, found = next(iter(judged.items()))
+    telling = [name for name, found in judged.items() if found.is_weak]
+    if not telling:
+        return Verdict(section="passed", value=found.strength, fact=(
+            f"Gaps of none of {say_count(len(names), 'input column')} go with the label by more "
+            f"than chance; the nearest is {worst} (Cramer's V {found.strength:.2f})"))
+    found = judged[telling[0]]
+    shares = missing[telling[0]].groupby(frame["target"]).mean().sort_values()
+    others = f"; so do gaps of {list_some(telling[1:])}" if telling[1:] else ""
+    return Verdict(
+        section="issue" if found.is_strong else "tip", value=found.strength,
+        isic_ids=missing.index[missing[telling].any(axis=1)],
+        fact=(f"Gaps of {telling[0]} go with the label: missing in {say_share(shares.iloc[-1])} of "
+              f"{shares.index[-1]} and {say_share(shares.iloc[0])} of {shares.index[0]} images "
+              f"(Cramer's V {found.strength:.2f}, one image per group and class){others}"))
+
+
+def _judge_gaps(target: pd.Series, missing: pd.DataFrame) -> dict[str, Association]:
+    """How gaps of each column and the target go together, the strongest first."""
+    found = {str(name): associate(missing.loc[target.index, str(name)], target)
+             for name in missing}
+    corrected = correct_p_values([one.p_value for one in found.values()])
+    judged = {name: replace(one, p_value=float(p_value))
+              for (name, one), p_value in zip(found.items(), corrected, strict=True)}
+    return dict(sorted(judged.items(), key=lambda item: -item[1].strength))
+
+
+def _find_telling_sources(data: PreparedData) -> Verdict:
+    if "source" not in data.frame or data.frame["source"].nunique() < 2:
+        return Verdict(section="not_applicable", fact="There is just one source, or none is named")
+    units = take_units(data.frame.dropna(subset=["source"]))
+    found = associate(units["source"], units["target"])
+    cell = _name_strangest_cell(data.frame)
+    text = f"Cramer's V {found.strength:.2f} over {say_count(len(units), 'group')} by class"
+    if not found.is_weak:
+        return Verdict(section="passed", value=found.strength,
+                       fact=f"Class and source hardly go together: {text}")
+    source, name = cell
+    is_cell = (data.frame["source"] == source) & (data.frame["target"] == name)
+    is_class = data.frame["target"] == name
+    return Verdict(
+        section="issue" if found.is_strong else "tip", value=found.strength,
+        isic_ids=data.frame.index[is_cell], fact=(
+            f"Class and source go together ({text}): {int(is_cell.sum()):,} of "
+            f"{int(is_class.sum()):,} {name} images come from {source}, which has "
+            f"{say_share((data.frame['source'] == source).mean())} of all images"))
+
+
+def _name_strangest_cell(frame: pd.DataFrame) -> tuple[str, str]:
+    """The source and class whose images are most above what independence would give."""
+    table = pd.crosstab(frame["source"], frame["target"])
+    counts = table.to_numpy()
+    expected = np.outer(counts.sum(1), counts.sum(0)) / counts.sum()
+    row, column = np.unravel_index(((counts - expected) / expected**0.5).argmax(), counts.shape)
+    return str(table.index[row]), str(table.columns[column])
+
+
+def _find_telling_files(data: PreparedData) -> Verdict:
+    frame = data.frame
+    if not {"pixels_x", "pixels_y", "file_bytes"} <= set(frame):
+        return Verdict(section="not_applicable", fact="Sizes of the files are not known")
+    numbers = pd.DataFrame({
+        "file_bytes": frame["file_bytes"], "pixels": frame["pixels_x"] * frame["pixels_y"],
+        "aspect": frame["pixels_x"] / frame["pixels_y"]})
+    found = separate_classes(frame, numbers, data.classes)
+    if not found:
+        return Verdict(section="not_applicable", fact=(
+            "Files are all of one size, or no class has enough groups to be told by it"))
+    first = found[0]
+    section = ("issue" if first.distance >= LARGE else "tip" if first.distance >= NOTABLE
+               else "passed")
+    return Verdict(section=section, value=first.auroc, count=len(frame) * (section != "passed"),
+                   fact=f"The file's {MEASURES[first.name]} alone tells {first.class_name} "
+                        f"from the rest with {first}")
+
+
+CHECKS = (
+    Check(code="LL301", title="Consequences of the label", function=_find_consequences,
+          why="Who was biopsied, and how thick a melanoma is, is known after the diagnosis; a "
+              "model fed with it cannot be used before.",
+          remedy="keep them out of any model that you build elsewhere"),
+    Check(code="LL302", title="Gaps and the label", function=_find_telling_gaps,
+          why="A model with missing indicators can learn who filled in the form instead of the "
+              "disease.",
+          remedy="compare scores with and without these columns, or leave them out"),
+    Check(code="LL303", title="Source and the label", function=_find_telling_sources,
+          why="A model can learn to tell cameras and clinics apart, and score well without "
+              "seeing the lesion.",
+          remedy="report scores per source and test on a source that was left out of training"),
+    Check(code="LL305", title="File size and the label", function=_find_telling_files,
+          why="Size and shape come from the camera and the export, so the label is tied to where "
+              "the image was made.",
+          remedy="check that classes do not come from other devices or exports, and compare "
+                 "scores within one size"),
+)

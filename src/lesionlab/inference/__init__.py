@@ -1,0 +1,1 @@
+"""Running a bundle; onnxruntime is all it needs."""

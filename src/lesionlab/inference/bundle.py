@@ -1,0 +1,156 @@
+"""ModelBundle: everything that predicting needs, in one folder with checksums."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+
+from lesionlab.core import artifacts
+from lesionlab.core.errors import BundleError
+from lesionlab.core.raw_values import as_number, as_text
+from lesionlab.core.terms import COLUMNS
+from lesionlab.preprocessing import Preprocessing
+
+FORMAT_VERSION = 1
+MODEL_FILE = "model.onnx"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelBundle:
+    """One model: uint8 pixels and raw metadata in, calibrated probabilities out."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> ModelBundle:
+        """Open a bundle and verify the checksum of each file.
+
+        Raises:
+            BundleError: the bundle is missing, damaged, or of another version.
+        """
+        path = folder / "manifest.json"
+        if not path.is_file() and (folder / "bundle" / "manifest.json").is_file():
+            return cls.load(folder / "bundle")
+        if not path.is_file():
+            raise BundleError(f"{folder} is not a bundle: it has no manifest.json; "
+                              "train one with: lesionlab train DATA --recipe R --out RUN")
+        try:
+            manifest = artifacts.read_json(path)
+        except ValueError as error:
+            raise BundleError(f"{path} is damaged: it is not JSON ({error}); "
+                              "copy the bundle again") from error
+        _check_version(path, manifest)
+        _check_digest(path, manifest)
+        _check_files(folder, manifest["files"])
+        return cls(folder=folder, manifest=manifest)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the probabilities."""
+        return tuple(self.manifest["classes"])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the manifest, which holds that of each file."""
+        return self.manifest["digest"]
+
+    @property
+    def preprocessing(self) -> Preprocessing | None:
+        """How pixels are prepared; None for a model that sees no image."""
+        settings = self.manifest["preprocessing"]
+        return Preprocessing(**settings) if settings else None
+
+    @property
+    def metadata_columns(self) -> tuple[str, ...]:
+        """The columns that the model reads, in order."""
+        return tuple(item["name"] for item in self.manifest["inputs"] if item["name"] != "image")
+
+    @property
+    def threshold(self) -> float:
+        """Probability of the positive class from which a binary model says positive."""
+        return self.manifest["thresholds"][self.classes[-1]]["max_youden"]
+
+    @cached_property
+    def _session(self) -> onnxruntime.InferenceSession:
+        """One thread inside a run: callers run batches side by side, which is faster."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            return onnxruntime.InferenceSession(
+                str(self.folder / MODEL_FILE), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises a family without a common root
+            raise BundleError(f"{self.folder / MODEL_FILE} does not load in onnxruntime "
+                              f"{onnxruntime.__version__} ({error})") from error
+
+    def run(self, images: np.ndarray | None, metadata: pd.DataFrame) -> np.ndarray:
+        """Calibrated probabilities, (N, classes) float32, rows summing to 1.
+
+        Args:
+            images: (N, S, S, 3) uint8 RGB from `preprocessing`; None where there is none.
+            metadata: N rows; a column that it lacks counts as missing for all.
+        """
+        feeds: dict[str, np.ndarray] = {}
+        if self.preprocessing is not None:
+            assert images is not None and images.dtype == np.uint8
+            feeds["image"] = images
+        for name in self.metadata_columns:
+            feeds[name] = raw_values(metadata, name)
+        if not feeds:
+            feeds["num_rows"] = np.zeros(len(metadata), np.float32)
+        return np.asarray(self._session.run(["probabilities"], feeds)[0])
+
+
+def raw_values(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """(N,) float32 with NaN, or (N,) text with "" where missing: what the graph takes."""
+    values = frame.get(name, pd.Series(np.nan, index=frame.index, dtype=object))
+    if COLUMNS[name].kind == "number":
+        return as_number(values)
+    return as_text(values)
+
+
+def seal_manifest(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """The manifest with the SHA-256 of each file beside it, and of itself; written to `folder`."""
+    names = sorted(path.name for path in folder.iterdir() if path.name != "manifest.json")
+    body = {key: value for key, value in manifest.items() if key != "digest"}
+    sealed = body | {"files": {name: artifacts.digest_file(folder / name) for name in names}}
+    # As it will be read: JSON turns number keys into text, which sorts in another order.
+    sealed = json.loads(json.dumps(sealed))
+    sealed["digest"] = artifacts.digest_json(sealed)
+    artifacts.write_json(folder / "manifest.json", sealed)
+    return sealed
+
+
+def _check_version(path: Path, manifest: Any) -> None:
+    version = manifest.get("format_version") if isinstance(manifest, dict) else None
+    if not isinstance(version, int):
+        raise BundleError(f"{path} is damaged: it has no format version; copy the bundle again")
+    if version > FORMAT_VERSION:
+        raise BundleError(f"{path} has format {version}, made by lesionlab "
+                          f"{manifest.get('lesionlab_version')}; this version reads up to "
+                          f"{FORMAT_VERSION}: pip install --upgrade lesionlab")
+
+
+def _check_digest(path: Path, manifest: dict[str, Any]) -> None:
+    body = {key: value for key, value in manifest.items() if key != "digest"}
+    if artifacts.digest_json(body) != manifest.get("digest") or "files" not in manifest:
+        raise BundleError(f"{path} is damaged: its content does not match its own digest; "
+                          "copy the bundle again")
+
+
+def _check_files(folder: Path, files: dict[str, str]) -> None:
+    for name, digest in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise BundleError(f"{path} is missing; copy the bundle again")
+        if artifacts.digest_file(path) != digest:
+            raise BundleError(f"{path} is damaged: its SHA-256 does not match the manifest; "
+                              "copy the bundle again")

@@ -1,0 +1,1 @@
+"""What goes into a model: encoded metadata and views of images."""

@@ -1,0 +1,19 @@
+"""MODEL_CARD.md: what a bundle is, what it saw and what it is not for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lesionlab.core import artifacts
+
+
+def write_card(folder: Path, manifest: dict[str, Any], parity: float) -> None:
+    """Write the model card of the bundle whose manifest this is."""
+    environment = Environment(  # noqa: S701 - Markdown, not HTML
+        loader=PackageLoader("lesionlab.training", "templates"), undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    text = environment.get_template("MODEL_CARD.md.j2").render(m=manifest, parity=parity)
+    artifacts.write_text(folder / "MODEL_CARD.md", text)

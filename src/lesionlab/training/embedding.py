@@ -1,0 +1,134 @@
+"""EmbeddingCache: frozen features computed once, found again by what they depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import platformdirs
+import pyarrow as pa
+
+from lesionlab.core import artifacts
+from lesionlab.dataset.store import ImageStore
+from lesionlab.decoding import decode_rgb
+from lesionlab.inputs.views import VIEW_VERSION, draw_view
+from lesionlab.preprocessing import Preprocessing
+from lesionlab.scaling import map_tasks, progress
+
+BATCH_SIZE = 8
+"""Squares of one run of the backbone; larger ones fall out of the processor's cache."""
+SHARD_BATCHES = 64
+"""Batches that are written together; what a kill can cost."""
+
+
+def default_cache() -> Path:
+    """Where features are kept unless the user names another folder."""
+    return Path(platformdirs.user_cache_dir("lesionlab"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedder:
+    """Features of stored images under one backbone, kept in a cache on disk.
+
+    A vector is addressed by the digest of the stored image, and its folder by everything else
+    that it depends on: backbone, weights, size, number of the view and, but for view 0, the seed.
+    """
+
+    graph: bytes
+    """ONNX: `image` (N, S, S, 3) uint8 to `features` (N, D) float32."""
+    num_features: int
+    key: str
+    """Names the function that `graph` computes."""
+    preprocessing: Preprocessing
+    seed: int
+    cache: Path
+
+    def folder(self, view: int) -> Path:
+        """Where the features of one view are kept."""
+        recipe = {"key": self.key, "preprocessing": self.preprocessing.to_dict(), "view": view}
+        if view > 0:
+            recipe |= {"seed": self.seed, "view_version": VIEW_VERSION}
+        return self.cache / "features" / artifacts.digest_json(recipe)[:32]
+
+    def embed(self, store: ImageStore, ids: Sequence[str], num_views: int) -> np.ndarray:
+        """Features (N, views, D) float32 of N images; what is not in the cache is computed."""
+        keys = store.column("stored_sha256").loc[list(ids)]
+        known = {view: _read_shards(self.folder(view)) for view in range(num_views)}
+        missing = [(view, isic_id) for isic_id in ids for view in range(num_views)
+                   if keys[isic_id] not in known[view]]
+        if missing:
+            self._compute(store, keys, missing)
+            known = {view: _read_shards(self.folder(view)) for view in range(num_views)}
+        views = [np.stack([known[view][key] for key in keys]) for view in range(num_views)]
+        return np.stack(views, axis=1).astype(np.float32)
+
+    def _compute(
+        self, store: ImageStore, keys: pd.Series, missing: list[tuple[int, str]]
+    ) -> None:
+        """Compute and keep the features of each missing (view, id)."""
+        session = _open_session(self.graph)
+
+        def run_batch(batch: list[tuple[int, str]]) -> np.ndarray:
+            pictures = {isic_id: decode_rgb(store.read(isic_id)) for isic_id in
+                        {isic_id for _, isic_id in batch}}
+            squares = [
+                draw_view(pictures[isic_id], view, preprocessing=self.preprocessing,
+                          seed=self.seed, image_key=str(keys[isic_id]))
+                for view, isic_id in batch]
+            return np.asarray(session.run(["features"], {"image": np.stack(squares)})[0])
+
+        batches = [missing[k:k + BATCH_SIZE] for k in range(0, len(missing), BATCH_SIZE)]
+        with progress(len(missing), "computing features", "views") as bar:
+            results = map_tasks(run_batch, batches, workers="threads")
+            for start in range(0, len(batches), SHARD_BATCHES):
+                part = batches[start:start + SHARD_BATCHES]
+                features = []
+                for batch in part:
+                    features.append(next(results))
+                    bar.update(len(batch))
+                self._write(keys, [item for batch in part for item in batch],
+                            np.concatenate(features))
+
+    def _write(
+        self, keys: pd.Series, items: list[tuple[int, str]], features: np.ndarray
+    ) -> None:
+        views = np.array([view for view, _ in items])
+        names = np.array([keys[isic_id] for _, isic_id in items], dtype=object)
+        for view in np.unique(views):
+            rows = views == view
+            # Half precision: half the disk, and an error of 5e-4 that no head can see.
+            values = pa.array(features[rows].astype(np.float16).reshape(-1))
+            table = pa.table({
+                "stored_sha256": pa.array(names[rows], pa.string()),
+                "features": pa.FixedSizeListArray.from_arrays(values, features.shape[1])})
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+            name = artifacts.digest_bytes("".join(names[rows]).encode())[:32]
+            artifacts.write_bytes(self.folder(int(view)) / f"{name}.arrow",
+                                  sink.getvalue().to_pybytes())
+
+
+def _open_session(graph: bytes) -> onnxruntime.InferenceSession:
+    """One thread inside a run: batches run side by side, which is faster on every CPU we saw."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def _read_shards(folder: Path) -> dict[str, np.ndarray]:
+    """Features by digest of the stored image, read from memory-mapped files."""
+    found: dict[str, np.ndarray] = {}
+    for path in sorted(folder.glob("*.arrow")):
+        with pa.memory_map(str(path)) as source:
+            table = pa.ipc.open_file(source).read_all()
+        column = table["features"].combine_chunks()
+        values = column.values.to_numpy(zero_copy_only=True)
+        matrix = values.reshape(table.num_rows, -1)
+        found |= dict(zip(table["stored_sha256"].to_pylist(), matrix, strict=True))
+    return found

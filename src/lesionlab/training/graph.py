@@ -1,0 +1,154 @@
+"""Writing the ONNX graph of a bundle: raw inputs to calibrated probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from lesionlab.inputs.metadata import CategoryCode, MetadataEncoder, NumberCode
+from lesionlab.models.heads import BoostedHead, DenseHead, Head
+
+OPSETS = {"": 18, "ai.onnx.ml": 3}
+IR_VERSION = 10
+"""What onnxruntime 1.18 and later read."""
+
+
+@dataclass
+class GraphWriter:
+    """Nodes and constants in the order of writing; each call names its own outputs."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+    inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
+
+    def add(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Add a node of one output and return that output's name."""
+        name = f"{op.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, list(inputs), [name], domain=domain, **attributes))
+        return name
+
+    def constant(self, value: np.ndarray) -> str:
+        """Add a constant and return its name."""
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(value, name))
+        return name
+
+    def number(self, value: float) -> str:
+        """Add a float32 constant of no dimension and return its name."""
+        return self.constant(np.array(value, np.float32))
+
+    def input(self, name: str, kind: int, *shape: int | str) -> str:
+        """Declare an input of the graph."""
+        self.inputs.append(helper.make_tensor_value_info(name, kind, ["num_images", *shape]))
+        return name
+
+    def include(self, graph: onnx.GraphProto, prefix: str, feeds: dict[str, str]) -> str:
+        """Copy another graph's nodes, its inputs fed from here; returns its last output's name."""
+        def local(name: str) -> str:
+            return feeds.get(name, f"{prefix}{name}" if name else "")
+
+        for tensor in graph.initializer:
+            self.constants.append(onnx.TensorProto())
+            self.constants[-1].CopyFrom(tensor)
+            self.constants[-1].name = local(tensor.name)
+        for node in graph.node:
+            copied = onnx.NodeProto()
+            copied.CopyFrom(node)
+            copied.name = ""
+            copied.input[:] = map(local, node.input)
+            copied.output[:] = map(local, node.output)
+            self.nodes.append(copied)
+        return local(graph.output[-1].name)
+
+
+def write_graph(
+    *, encoder: MetadataEncoder, backbone: bytes | None, head: Head, temperature: float,
+    num_classes: int, size_px: int, num_features: int,
+) -> bytes:
+    """The whole model: `image` (N, S, S, 3) uint8 and each raw column in, `probabilities` out."""
+    graph = GraphWriter()
+    parts = []
+    opset = OPSETS[""]
+    if backbone is not None:
+        image = graph.input("image", TensorProto.UINT8, size_px, size_px, 3)
+        model = onnx.load_model_from_string(backbone)
+        opset = next(entry.version for entry in model.opset_import if entry.domain == "")
+        parts.append(graph.include(model.graph, "backbone.", {"image": image}))
+    parts += [_write_code(graph, code) for code in encoder.codes]
+    if not parts:
+        parts.append(_write_nothing(graph))
+    features = graph.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+    logits = _write_head(graph, head, features, num_features)
+    scaled = graph.add("Div", logits, graph.number(temperature))
+    graph.nodes.append(helper.make_node("Softmax", [scaled], ["probabilities"], axis=1))
+    output = helper.make_tensor_value_info(
+        "probabilities", TensorProto.FLOAT, ["num_images", num_classes])
+    proto = helper.make_graph(graph.nodes, "lesionlab", graph.inputs, [output], graph.constants)
+    versions = OPSETS | {"": opset}
+    model = helper.make_model(
+        proto, producer_name="lesionlab", ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid(name, version) for name, version in versions.items()])
+    onnx.checker.check_model(model)
+    return model.SerializeToString(deterministic=True)
+
+
+def _write_nothing(graph: GraphWriter) -> str:
+    """(N, 0) features for a model that sees nothing; its one input only says how many rows."""
+    rows = graph.input("num_rows", TensorProto.FLOAT)
+    column = graph.add("Unsqueeze", rows, graph.constant(np.array([1], np.int64)))
+    bounds = [graph.constant(np.array([n], np.int64)) for n in (0, 0, 1)]
+    return graph.add("Slice", column, *bounds)
+
+
+def _write_code(graph: GraphWriter, code: NumberCode | CategoryCode) -> str:
+    """The features of one raw column, as `MetadataEncoder` computes them."""
+    if isinstance(code, NumberCode):
+        raw = graph.input(code.name, TensorProto.FLOAT)
+        is_missing = graph.add("IsNaN", raw)
+        median = graph.number(code.median)
+        filled = graph.add("Where", is_missing, median, raw)
+        centred = graph.add("Sub", filled, graph.number(code.mean))
+        score = graph.add("Div", centred, graph.number(code.std))
+        axis = graph.constant(np.array([1], np.int64))
+        flag = graph.add("Cast", is_missing, to=TensorProto.FLOAT)
+        columns = [graph.add("Unsqueeze", name, axis) for name in (score, flag)]
+        return graph.add("Concat", *columns, axis=1)
+    raw = graph.input(code.name, TensorProto.STRING)
+    levels = [*code.levels, ""]
+    index = graph.add(
+        "LabelEncoder", raw, domain="ai.onnx.ml", keys_strings=levels,
+        values_int64s=list(range(len(levels))), default_int64=len(levels))
+    depth = graph.constant(np.array(len(levels) + 1, np.int64))
+    return graph.add("OneHot", index, depth, graph.constant(np.array([0, 1], np.float32)), axis=-1)
+
+
+def _write_head(graph: GraphWriter, head: Head, features: str, num_features: int) -> str:
+    """The logits of a head."""
+    if isinstance(head, BoostedHead):
+        return _write_trees(graph, head, features)
+    assert isinstance(head, DenseHead)
+    outputs = []
+    for layers in head.members:
+        x = features
+        for k, layer in enumerate(layers):
+            x = graph.add("Gemm", x, graph.constant(layer.weight), graph.constant(layer.bias))
+            x = graph.add("Relu", x) if k < len(layers) - 1 else x
+        outputs.append(x)
+    assert all(layers[0].weight.shape[0] == num_features for layers in head.members)
+    return graph.add("Mean", *outputs) if len(outputs) > 1 else outputs[0]
+
+
+def _write_trees(graph: GraphWriter, head: BoostedHead, features: str) -> str:
+    from onnxmltools import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    trees = convert_lightgbm(
+        head.classifier, initial_types=[("features", FloatTensorType([None, head.num_features]))],
+        zipmap=False, target_opset=15)
+    probabilities = graph.include(trees.graph, "trees.", {"features": features})
+    floor = graph.number(1e-7)
+    return graph.add("Log", graph.add("Max", probabilities, floor))

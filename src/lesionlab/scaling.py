@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from threading import Thread
 from typing import Literal, TypeVar
 
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor as ProcessPool
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 Task = TypeVar("Task")
@@ -40,9 +44,23 @@ def map_tasks(
     if count <= 1:
         yield from map(function, tasks)
         return
-    pool: Executor = ThreadPoolExecutor(count) if workers == "threads" else ProcessPool(count)
+    pool: Executor = (ThreadPoolExecutor(count) if workers == "threads"
+                      else ProcessPool(count, initializer=_start_worker, initargs=(os.getpid(),)))
     with pool:
         yield from _run_window(pool, function, tasks, 2 * count)
+
+
+def _start_worker(parent: int) -> None:
+    """Keep libraries from starting threads that only slow the rest, and end with the parent."""
+    threadpool_limits(1)
+    Thread(target=_follow, args=(parent,), daemon=True).start()
+
+
+def _follow(parent: int) -> None:
+    """End this worker once its parent was killed, which no queue would tell it."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
 
 
 def _run_window(

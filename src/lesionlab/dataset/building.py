@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import glob
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
 import lesionlab
 from lesionlab.core import artifacts
-from lesionlab.core.cohort import Cohort
-from lesionlab.core.errors import CohortError, StoreError
+from lesionlab.core.cohort import Cohort, list_some
+from lesionlab.core.errors import CohortError, InputError, StoreError
 from lesionlab.core.split import Split
 from lesionlab.dataset.grouping import LINK_COLUMNS, link_groups
+from lesionlab.dataset.manifest import (
+    Screened,
+    count_reasons,
+    describe_copies,
+    describe_rows,
+    list_rows,
+)
 from lesionlab.dataset.prepared import FORMAT_VERSION, PreparedData, data_digest
 from lesionlab.dataset.screening import find_copies, screen_files
 from lesionlab.dataset.splitting import (
-    count_roles,
     draw_roles,
     make_split,
     name_strata,
@@ -41,14 +48,18 @@ class PrepareSettings:
     size_px: int = 256
     """Most pixels on the shorter side of a stored image; smaller ones are kept as they are."""
     split: str = "70/10/20"
+    """Shares of train/valid/test; any three positive numbers."""
     split_column: str | None = None
+    """Column with the user's own roles, in the place of a draw."""
     seed: int = 0
     limits: DecodeLimits = field(default_factory=DecodeLimits)
 
     def __post_init__(self) -> None:
         parse_shares(self.split)
         if not 32 <= self.size_px <= 4096:
-            raise CohortError(f"--size {self.size_px}: give 32 to 4096 pixels")
+            raise InputError(f"--size {self.size_px}: give 32 to 4096 pixels")
+        if self.seed < 0:
+            raise InputError(f"--seed {self.seed}: give 0 or more")
 
 
 def prepare(
@@ -62,9 +73,10 @@ def prepare(
 
     Raises:
         SourceError: a source cannot be read.
-        CohortError: no image is left, or a class has too few groups.
-        SplitError: the user's split lets a group straddle roles.
-        StoreError: `out` exists and was made from something else.
+        InputError: there is no such target, or no image has a class of it.
+        CohortError: no image could be read.
+        SplitError: the groups are too few, or the user's split is incomplete or lets one straddle.
+        StoreError: `out` exists and was made from something else, or cannot be written.
     """
     settings = settings or PrepareSettings()
     source = read_sources(sources, columns=columns)
@@ -72,48 +84,80 @@ def prepare(
     plan = _plan_digest(source, settings)
     if out.exists():
         return _finished(out, plan)
-    work = _work_folder(out, plan)
-    classes, dropped = assign_target(target, source.cohort)
-    kept = classes.dropna().index
-    files = {isic_id: source.files[isic_id] for isic_id in kept}
-    rejected = screen_files(work, files, size_px=settings.size_px, limits=settings.limits,
-                            num_workers=num_workers)
-    _write_parts(work, plan, source, settings, target, _Screened(classes, dropped, rejected))
-    shutil.rmtree(work / "rejected")
-    work.rename(out)
+    classes, no_class = assign_target(target, source.cohort)
+    files = {isic_id: source.files[isic_id] for isic_id in classes.dropna().index}
+    if settings.split_column is not None:  # said before the images are read, not after
+        read_roles(source.cohort.select(files), settings.split_column)
+    with _working_folder(out, plan) as work:
+        rejected = screen_files(work, files, size_px=settings.size_px, limits=settings.limits,
+                                num_workers=num_workers)
+        _write_parts(work, plan, source, settings, target,
+                     Screened(classes=classes, no_class=no_class, rejected=rejected))
+        shutil.rmtree(work / "rejected")
     return PreparedData.load(out)
-
-
-@dataclass(frozen=True)
-class _Screened:
-    classes: pd.Series
-    dropped: Mapping[str, int]
-    rejected: pd.DataFrame
 
 
 def _plan_digest(source: SourceRead, settings: PrepareSettings) -> str:
     """Names the input and the settings; two runs of one plan end with the same bytes."""
-    files = [[isic_id, stat.st_size, stat.st_mtime_ns]
-             for isic_id, path in sorted(source.files.items()) for stat in [path.stat()]]
+    files = [[isic_id, *_file_state(path)] for isic_id, path in sorted(source.files.items())]
+    left_out = [list_rows(table) for table in (source.dropped, source.adjusted, source.unlisted)]
     return artifacts.digest_json({
         "format_version": FORMAT_VERSION, "version": lesionlab.__version__,
         "cohort": source.cohort.digest, "files": artifacts.digest_json(files),
-        "settings": asdict(settings)})
+        "left_out": artifacts.digest_json(left_out), "settings": asdict(settings)})
+
+
+def _file_state(path: Path) -> list[int]:
+    """Size and time of change; nothing for a file that is gone, which screening will say."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return []
+    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _finished(out: Path, plan: str) -> PreparedData:
     """The folder `out`, where it holds just what was asked for."""
-    is_prepared = (out / "manifest.json").is_file()
-    if is_prepared and artifacts.read_json(out / "manifest.json").get("plan") == plan:
-        return PreparedData.load(out)
-    what = "was prepared from other input or settings" if is_prepared else "exists already"
-    raise StoreError(f"{out} {what}; remove it or choose another --out")
+    remedy = f"remove {out} or choose another --out"
+    if not (out / "manifest.json").is_file():
+        raise StoreError(f"{out} exists already and is no prepared folder; {remedy}")
+    try:
+        data = PreparedData.load(out)
+    except (InputError, StoreError) as error:
+        raise StoreError(f"{error}; first {remedy}") from error
+    if data.manifest.get("plan") != plan:
+        raise StoreError(f"{out} was prepared from other input or settings; {remedy}")
+    return data
 
 
-def _work_folder(out: Path, plan: str) -> Path:
-    """The hidden sibling of `out` that this plan fills; those of other plans are removed."""
-    work = out.parent / f".{out.name}.preparing-{plan[:16]}"
-    for other in out.parent.glob(f".{out.name}.preparing-*"):
+@contextmanager
+def _working_folder(out: Path, plan: str) -> Iterator[Path]:
+    """Yield the hidden sibling of `out` that this plan fills, to become `out` in the end.
+
+    A kill or a full disk leaves it for the next run. It is removed where the input is wrong, for
+    any correction makes another plan, and where it is itself damaged.
+    """
+    try:
+        work = _open_work(out, plan)
+        yield work
+        work.rename(out)
+    except (InputError, StoreError):
+        shutil.rmtree(_name_work(out, plan))
+        raise
+    except OSError as error:
+        raise StoreError(f"{out} cannot be written ({error.strerror or error}); free or unlock the "
+                         "disk or choose another --out, then run the same command to go on"
+                         ) from error
+
+
+def _name_work(out: Path, plan: str) -> Path:
+    return out.parent / f".{out.name}.preparing-{plan[:16]}"
+
+
+def _open_work(out: Path, plan: str) -> Path:
+    """The plan's folder without what a kill left half-written; those of other plans go."""
+    work = _name_work(out, plan)
+    for other in out.parent.glob(f".{glob.escape(out.name)}.preparing-*"):
         if other != work:
             shutil.rmtree(other)
     (work / "images").mkdir(parents=True, exist_ok=True)
@@ -124,46 +168,44 @@ def _work_folder(out: Path, plan: str) -> Path:
 
 def _write_parts(
     work: Path, plan: str, source: SourceRead, settings: PrepareSettings, target: Target,
-    screened: _Screened,
+    screened: Screened,
 ) -> None:
     store = ImageStore(folder=work / "images")
     if not len(store):
-        raise CohortError(f"no image is left of {len(source.cohort)}: dropped by target "
-                          f"{dict(screened.dropped)}, rejected {_count(screened.rejected)}")
+        raise _none_left(screened)
     cohort = _screened_cohort(source.cohort, store, screened.classes)
-    copies = find_copies(store)
-    groups = link_groups(cohort.frame, [(a, b) for a, b, _ in copies])
+    copies = describe_copies(find_copies(store), cohort.frame)
+    groups = link_groups(cohort.frame, [(row["copy_of"], row["isic_id"]) for row in copies])
     split = _split(cohort, groups, settings)
     cohort.save(work / "cohort.parquet")
     split.save(work / "split.parquet")
-    manifest = {
+    artifacts.write_json(work / "manifest.json", {
         "format_version": FORMAT_VERSION,
         "lesionlab_version": lesionlab.__version__,
         "plan": plan,
         "digests": data_digest(cohort, split, store),
         "target": {"name": target.name, "classes": list(target.classes)},
         "settings": asdict(settings),
-        "sources": [asdict(info) | {"path": str(info.path)} for info in source.sources],
-        "counts": _counts(source, cohort, split, target, screened, copies),
-        "licences": cohort.frame["copyright_license"].fillna("unknown").value_counts().to_dict()
-        if "copyright_license" in cohort.table.column_names else {"unknown": len(cohort)},
-        "dropped": [*_rows(source.dropped), *_rows(source.unlisted),
-                    *_rows(screened.rejected.assign(source=None))],
-        "adjusted": _rows(source.adjusted),
-        "duplicates": [{"isic_id": a, "copy_of": b, "kind": kind} for b, a, kind in copies],
-    }
-    artifacts.write_json(work / "manifest.json", manifest)
+        **describe_rows(source, cohort, split, target, screened, copies),
+    })
+
+
+def _none_left(screened: Screened) -> CohortError:
+    first = screened.rejected.iloc[0]
+    reasons = {**screened.no_class, **count_reasons(screened.rejected)}
+    counts = list_some((f"{count} {reason}" for reason, count in reasons.items()), most=12)
+    return CohortError(f"none of {len(screened.classes)} images is left: {counts}; "
+                       f"for instance {first['isic_id']}: {first['detail']}")
 
 
 def _screened_cohort(cohort: Cohort, store: ImageStore, classes: pd.Series) -> Cohort:
     """The rows whose image was accepted, with what screening measured and the target."""
-    table = cohort.select(store.ids).table
-    measured = {name: pa.array(store.column(name), pa.float64())
+    kept = cohort.select(store.ids)
+    measured = {name: pa.array(store.column(name)[kept.ids], pa.float64())
                 for name in ("pixels_x", "pixels_y", "file_bytes")}
-    measured["target"] = pa.array(classes[store.ids], pa.string(), from_pandas=True)
+    measured["target"] = pa.array(classes[kept.ids], pa.string())
+    table = kept.table.drop_columns([name for name in measured if name in kept.table.column_names])
     for name, values in measured.items():
-        if name in table.column_names:
-            table = table.drop_columns([name])
         table = table.append_column(name, values)
     return Cohort(table=table)
 
@@ -177,38 +219,3 @@ def _split(cohort: Cohort, groups: pd.Series, settings: PrepareSettings) -> Spli
     strata = name_strata(frame["target"].astype(str), frame.get("source"))
     roles = draw_roles(groups, strata, parse_shares(settings.split), settings.seed)
     return make_split(cohort, groups, roles, seed=settings.seed, group_key=key)
-
-
-def _counts(
-    source: SourceRead, cohort: Cohort, split: Split, target: Target, screened: _Screened,
-    copies: list[tuple[str, str, str]],
-) -> dict[str, Any]:
-    frame = cohort.frame
-    kinds = pd.Series([kind for _, _, kind in copies]).value_counts()
-    return {
-        "num_images": len(cohort),
-        "num_groups": int(split.frame["group_id"].nunique()),
-        "num_patients": int(frame["patient_id"].nunique()) if "patient_id" in frame else 0,
-        "num_lesions": int(frame["lesion_id"].nunique()) if "lesion_id" in frame else 0,
-        "classes": {name: int((frame["target"] == name).sum()) for name in target.classes},
-        "roles": count_roles(frame["target"], split, target.classes),
-        "num_rows_read": sum(info.num_rows for info in source.sources),
-        "dropped_by_source": _count(source.dropped),
-        "dropped_by_target": dict(screened.dropped),
-        "rejected_images": _count(screened.rejected),
-        "files_without_row": len(source.unlisted),
-        "adjusted_values": _count(source.adjusted),
-        "duplicate_pairs": {kind: int(kinds.get(kind, 0)) for kind in ("exact", "near")},
-    }
-
-
-def _count(table: pd.DataFrame) -> dict[str, int]:
-    counts = table["reason"].value_counts()
-    return {str(reason): int(count) for reason, count in sorted(counts.items())}
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as JSON objects, sorted, missing values as null."""
-    plain = table.astype(object).where(table.notna(), None)
-    rows = [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
-    return sorted(rows, key=lambda row: str(sorted(row.items())))

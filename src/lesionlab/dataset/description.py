@@ -24,6 +24,8 @@ def describe(data: PreparedData) -> list[str]:
     lines.append(f"{counts['num_images']:,} images in {counts['num_groups']:,} groups "
                  f"({data.split.group_key}; copies: {copies['exact']} exact, "
                  f"{copies['near']} near)")
+    if num_pairs := counts["duplicate_pairs_of_two_patients"]:
+        lines.append(f"pairs of copies that two patients share, put in one group: {num_pairs:,}")
     for role, count in counts["roles"].items():
         lines.append(f"  {role:5} {count['num_images']:7,} images {count['num_groups']:7,} groups  "
                      + _list_counts(count["classes"]))

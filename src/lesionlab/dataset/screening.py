@@ -12,12 +12,15 @@ from lesionlab.core import artifacts
 from lesionlab.core.errors import DecodeError
 from lesionlab.dataset.store import ImageStore, write_shard
 from lesionlab.decoding import DecodeLimits, decode_image, read_image_file
-from lesionlab.jpeg import encode_jpeg
+from lesionlab.jpeg import END_OF_IMAGE, encode_jpeg
 from lesionlab.perceptual import find_near_duplicates, hash_thumbnail, make_thumbnail
 from lesionlab.scaling import map_tasks, progress
 
 SHARD_ROWS = 256
 """Images of one task and one file of the store; what a kill can cost each worker."""
+
+MOST_SIDE = 65_500
+"""Pixels that libjpeg writes on one side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,7 @@ def find_copies(store: ImageStore) -> list[tuple[str, str, str]]:
     Every member of a chain of copies is named at least once.
     """
     shas = store.column("sha256")
-    first = shas.groupby(shas).transform(lambda same: same.index[0])
+    first = shas.index.to_series().groupby(shas).transform("first")
     exact = [(str(a), str(b), "exact") for b, a in first.items() if a != b]
     ids = store.ids
     pairs = find_near_duplicates(store.column("perceptual_hash").to_numpy(),
@@ -101,8 +104,13 @@ def _screen_file(path: Path, size_px: int, limits: DecodeLimits) -> dict[str, ob
     """A row of the store without its id."""
     data = read_image_file(path, limits)
     image = decode_image(data, short_side=size_px, limits=limits)
-    stored = data if image.is_storable else encode_jpeg(image.rgb)
     height, width = image.rgb.shape[:2]
+    if max(width, height) > MOST_SIDE:
+        raise DecodeError("unsupported", f"the picture is kept as {width:,} x {height:,} pixels, "
+                          f"and a JPEG has at most {MOST_SIDE:,} on a side; cut the lesion out")
+    # What stands behind the picture may name the patient, so only a file without it is kept.
+    is_kept = image.is_storable and data.endswith(END_OF_IMAGE)
+    stored = data if is_kept else encode_jpeg(image.rgb)
     thumbnail = make_thumbnail(image.rgb)
     return {
         "image": stored,

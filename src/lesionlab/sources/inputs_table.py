@@ -10,7 +10,7 @@ import pandas as pd
 from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import SourceError
 from lesionlab.core.terms import COLUMNS
-from lesionlab.sources.image_files import is_image, strip_suffix
+from lesionlab.sources.image_files import strip_suffix
 from lesionlab.sources.renaming import SITES
 from lesionlab.sources.schema import validate_rows
 from lesionlab.sources.tables import read_header, read_table
@@ -33,16 +33,15 @@ def read_inputs(path: Path) -> InputsTable:
     """Read a CSV, TSV or Parquet table of `isic_id` and input columns.
 
     Raises:
-        SourceError: it cannot be read, has no `isic_id`, or an id has no or several rows.
+        SourceError: it cannot be read, has no `isic_id`, a row has no id, or an id several rows.
     """
     if not path.is_file():
         raise SourceError(f"{path}: no such file; give a CSV or Parquet table with isic_id")
     if "isic_id" not in (names := read_header(path)):
         raise SourceError(f"{path}: no column 'isic_id' to join images by; it has "
-                          f"{list_some(names)}")
+                          f"{list_some(names) or 'none'}")
     table = read_table(path)
-    table["isic_id"] = [strip_suffix(name) if is_image(name) else name
-                        for name in table["isic_id"]]
+    table["isic_id"] = table["isic_id"].map(strip_suffix)
     if empty := int((table["isic_id"] == "").sum()):
         raise SourceError(f"{path}: {empty} rows have no isic_id; fill it in")
     repeated = table["isic_id"][table["isic_id"].duplicated()].unique()

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jinja2
-
 from lesionlab.auditing.checks import say_count, say_share
 from lesionlab.auditing.registry import CHECKS
 from lesionlab.core.findings import SECTIONS, Finding
 from lesionlab.core.split import ROLES
 from lesionlab.core.terms import RESEARCH_USE
 from lesionlab.dataset.prepared import PreparedData
+from lesionlab.pages.templating import open_templates
 
 MOST_IDS = 24
 """Ids of a finding that the page names; audit.json has all."""
@@ -31,9 +30,7 @@ ROLE_LABELS = {"train": "training", "valid": "validation", "test": "test"}
 
 def render(data: PreparedData, findings: Sequence[Finding]) -> str:
     """The HTML text of the page; the same data and findings give the same text."""
-    loader = jinja2.PackageLoader("lesionlab.auditing", "templates")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True,
-                                     lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = open_templates("lesionlab.auditing")
     environment.filters |= {"whole": "{:,}".format, "percent": say_share, "count": say_count}
     return environment.get_template("audit.html.j2").render(_describe(data, findings))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 
@@ -15,6 +14,7 @@ from lesionlab.evaluation import figures, operating_point
 from lesionlab.evaluation.contents import Report
 from lesionlab.evaluation.curves import Figure
 from lesionlab.evaluation.terms import METRICS
+from lesionlab.pages.templating import open_templates
 
 SUBGROUP_MEASURES = ("auroc", "sensitivity", "specificity")
 CLASS_MEASURES = ("auroc", "average_precision", "sensitivity", "specificity", "precision", "f1",
@@ -31,9 +31,7 @@ ROLE_LABELS = {"train": "training", "valid": "validation", "test": "test"}
 
 def render(report: Report) -> str:
     """The HTML text of the page; the same report gives the same text."""
-    loader = jinja2.PackageLoader("lesionlab.evaluation", "templates")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True,
-                                     lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = open_templates("lesionlab.evaluation")
     environment.filters |= {"number": format_number, "whole": "{:,}".format,
                             "percent": format_percent}
     return environment.get_template("report.html.j2").render(_describe(report))

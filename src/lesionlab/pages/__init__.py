@@ -1,0 +1,1 @@
+"""What the HTML pages share: one stylesheet, and how templates are read."""

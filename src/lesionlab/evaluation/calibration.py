@@ -65,6 +65,20 @@ def expected_calibration_error(probabilities: np.ndarray, happened: np.ndarray) 
     return float(np.abs(gaps).sum() / len(probabilities))
 
 
+def expected_error_by_chance(probabilities: np.ndarray, seed: int = 0) -> float:
+    """The calibration error that honest (N,) probabilities stay below in 97.5 % of samples.
+
+    With few images every frequency is off by chance; outcomes are drawn from the probabilities
+    themselves, 500 times, to see how far (a consistency bar, Broecker and Smith, 2007,
+    doi 10.1175/WAF993.1, for the error as a whole).
+    """
+    rng = np.random.default_rng(seed)
+    number = len(probabilities)
+    errors = [expected_calibration_error(probabilities, rng.random(number) < probabilities)
+              for _ in range(500)]
+    return float(np.quantile(errors, 0.975))
+
+
 def find_reliability(probabilities: np.ndarray, happened: np.ndarray) -> pd.DataFrame:
     """A row per bin that holds a row of the (N,) probabilities.
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lesionlab.core.cohort import list_some
 from lesionlab.core.findings import Finding, Section
+from lesionlab.evaluation.calibration import expected_error_by_chance
 from lesionlab.evaluation.contents import Decision
 from lesionlab.evaluation.metrics import Measurement, Sample
 
@@ -22,7 +23,7 @@ def judge(
 ) -> tuple[Finding, ...]:
     """All findings, in the order of their codes; checks that passed are among them."""
     return (_judge_chance(measured, classes), _judge_decisions(sample, classes),
-            _judge_calibration(measured), _judge_number(sample, classes),
+            _judge_calibration(sample, measured), _judge_number(sample, classes),
             _judge_subgroups(subgroups), _judge_unlabelled(sample, num_unlabelled),
             _judge_threshold(decision))
 
@@ -76,7 +77,7 @@ def _judge_decisions(sample: Sample, classes: tuple[str, ...]) -> Finding:
     return _finding("LL702", title, "passed", "Every class with images is decided at least once.")
 
 
-def _judge_calibration(measured: Measurement) -> Finding:
+def _judge_calibration(sample: Sample, measured: Measurement) -> Finding:
     title = "Calibration"
     value, interval = measured.value("ece"), measured.interval("ece")
     slope, around = measured.value("calibration_slope"), measured.interval("calibration_slope")
@@ -85,16 +86,25 @@ def _judge_calibration(measured: Measurement) -> Finding:
     text = (f"Calibration error {value:.3f} ({interval.low:.3f}-{interval.high:.3f}), slope "
             + (f"{slope:.2f} ({around.low:.2f}-{around.high:.2f})" if np.isfinite(slope)
                else "not defined"))
-    if interval.low > MOST_ECE:
-        return _finding("LL703", title, "issue", value=value, explanation=(
-            f"{text}: probabilities are clearly off; rank by them, but do not read them as "
-            "risks; fit a temperature on validation images, or check for another prevalence."))
     if value > MOST_ECE:
-        return _finding("LL703", title, "tip", value=value, explanation=(
-            f"{text}: probabilities may be off by more than {MOST_ECE:.2f}; "
-            "read them with care."))
+        return _judge_error(sample, value, text)
     return _finding("LL703", title, "passed", f"{text}: probabilities are close to frequencies.",
                     value=value)
+
+
+def _judge_error(sample: Sample, value: float, text: str) -> Finding:
+    """A large calibration error: an issue where so many images cannot give it by chance."""
+    binary = sample.probabilities.shape[1] == 2
+    stated = sample.probabilities[:, -1] if binary else sample.probabilities.max(axis=1)
+    chance = expected_error_by_chance(stated)
+    if value > chance:
+        return _finding("LL703", "Calibration", "issue", value=value, explanation=(
+            f"{text}: probabilities are off, for honest ones would stay below {chance:.3f} here; "
+            "rank by them, but do not read them as risks, and look for another prevalence or for "
+            "overfitting."))
+    return _finding("LL703", "Calibration", "tip", value=value, explanation=(
+        f"{text}: honest probabilities reach {chance:.3f} on so few images, so these may be "
+        "right or wrong; read them with care, or gather more images."))
 
 
 def _judge_number(sample: Sample, classes: tuple[str, ...]) -> Finding:

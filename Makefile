@@ -76,8 +76,7 @@ bench: setup ## Run the benchmarks
 	done
 
 docs: setup ## Write the generated parts of the docs again
-	@mkdir -p docs/reference
-	@$(BIN)/typer lesionlab.cli utils docs --name lesionlab --output docs/reference/cli.md
+	@$(BIN)/python docs/generate.py
 
 lock: ## Pin the newest versions that pyproject.toml allows in requirements.lock
 	@rm -rf build/lock

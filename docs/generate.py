@@ -1,0 +1,85 @@
+"""Writes the generated pages of docs/reference; `make docs` runs it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from lesionlab.core.terms import (
+    COLUMNS,
+    OTHER_NAMES,
+    REASONS,
+    STUDY_INPUTS,
+    WIDE_INPUTS,
+    Column,
+    Role,
+)
+
+REFERENCE = Path(__file__).parent / "reference"
+ROLE_TITLES: dict[Role, str] = {
+    "input": "Inputs", "label": "Labels", "consequence": "Consequences of the label",
+    "provenance": "Provenance", "identifier": "Identifiers"}
+
+
+def describe_commands() -> str:
+    """The page of all commands, as their own help has it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "typer", "lesionlab.cli", "utils", "docs", "--name", "lesionlab"],
+        check=True, capture_output=True, text=True)
+    return done.stdout.rstrip() + "\n"
+
+
+def describe_columns() -> str:
+    """The page of the table of columns."""
+    parts = [
+        "# Columns",
+        ("The vocabulary of a cohort, generated from `lesionlab.core.terms`. Names are ISIC's; a "
+         "source that calls a column by an older name is renamed while it is read. Unknown is a "
+         "missing value, never 0 or a word. The role decides what a column may be used for: only "
+         "an input can become a feature. A column of your own keeps its name and cannot become "
+         "one, but can be the target."),
+        *(_describe_role(role, title) for role, title in ROLE_TITLES.items()),
+        "## Other names that cannot become features",
+        _table(("column", "because"),
+               [(f"`{name}`", REASONS[role]) for name, role in OTHER_NAMES.items()]),
+        "## Sets of inputs",
+        _table(("set", "columns"), [("of the study", _code(STUDY_INPUTS)),
+                                    ("wide", _code(WIDE_INPUTS))])]
+    return "\n\n".join(parts) + "\n"
+
+
+def _describe_role(role: Role, title: str) -> str:
+    rows = [(f"`{column.name}`", column.kind, column.meaning, _range(column))
+            for column in COLUMNS.values() if column.role == role]
+    why = f"Cannot become features: {REASONS[role]}." if REASONS[role] else "Can become features."
+    table = _table(("column", "kind", "meaning", "values"), rows)
+    return f"## {title}\n\n{why}\n\n{table}"
+
+
+def _range(column: Column) -> str:
+    """The values that a column may have, as far as they are bounded here."""
+    if column.terms:
+        return ", ".join(column.terms)
+    if column.low is not None and column.high is not None:
+        return f"{column.low:g} to {column.high:g}"
+    return f"{column.low:g} or more" if column.low is not None else ""
+
+
+def _code(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": describe_commands, "columns.md": describe_columns}
+"""What writes each page of docs/reference."""
+
+if __name__ == "__main__":
+    for name, describe in PAGES.items():
+        (REFERENCE / name).write_text(describe(), encoding="utf-8")

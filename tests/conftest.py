@@ -1,10 +1,15 @@
 """Real images, where they lie beside the repository, and how every test runs."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from lesionlab.dataset.building import PrepareSettings, prepare
+from lesionlab.dataset.prepared import PreparedData
+from lesionlab.sources.phantom import phantom
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -35,3 +40,55 @@ def ham10000() -> Path:
 def acral() -> Path:
     """1,019 acral lesions of five institutions, in the ISIC client's layout."""
     return find_real_data("acral")
+
+
+SMALL_SETTINGS = {
+    "metadata_mlp": ["fit.max_epochs=12"],
+    "image_frozen": ["image.size_px=64", "image.num_views=2", "fit.max_epochs=3"],
+    "fusion_frozen": ["image.size_px=64", "image.num_views=2", "fit.max_epochs=3"],
+}
+"""What makes a recipe quick on the small phantom."""
+
+
+@pytest.fixture(scope="session")
+def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 synthetic patients, their images of 96 x 72 pixels."""
+    folder = tmp_path_factory.mktemp("phantom") / "cohort"
+    phantom(folder, patients=60, image_size=(96, 72))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared(phantom_folder: Path) -> PreparedData:
+    """The small phantom, prepared for `malignancy`; do not change it."""
+    return prepare([phantom_folder], phantom_folder.parent / "data",
+                   settings=PrepareSettings(size_px=64), num_workers=1)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the backbone is exported once a session, and features are kept; do not change it."""
+    return tmp_path_factory.mktemp("cache")
+
+
+TrainSmall = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def train_small(
+    prepared: PreparedData, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> TrainSmall:
+    """Trains a recipe, with more settings after its name, on the small phantom.
+
+    Gives the run's folder, the same one for the same arguments; do not change it.
+    """
+    from lesionlab.recipes import find_recipe
+    from lesionlab.training.fit import train
+
+    runs = tmp_path_factory.mktemp("runs")
+
+    def run(name: str, *settings: str) -> Path:
+        recipe = find_recipe(name).with_settings([*SMALL_SETTINGS.get(name, []), *settings])
+        return train(prepared, recipe, runs / f"{name}_{recipe.digest[:8]}", cache=cache).folder
+
+    return run

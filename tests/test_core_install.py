@@ -1,10 +1,16 @@
 """Without the extra `train`, everything but training works, and training says what is missing."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from conftest import TrainSmall
+from lesionlab.dataset.prepared import PreparedData
 
 EXTRA_TRAIN = ["lightgbm", "onnx", "onnxmltools", "onnxscript", "safetensors", "skl2onnx", "timm",
                "torch", "torchvision"]
@@ -72,3 +78,47 @@ def test_importing_lesionlab_loads_nothing_heavy():
 def test_help_loads_nothing_heavy():
     code = f"try: {SHOW_HELP}\nexcept SystemExit: pass\n{LIST_LOADED}"
     assert json.loads(run_python(code).stdout.splitlines()[-1]) == []
+
+
+@pytest.mark.slow
+def test_the_core_audits_evaluates_and_predicts_end_to_end(
+    prepared: PreparedData, train_small: TrainSmall, phantom_folder: Path, tmp_path: Path
+):
+    run, data = tmp_path / "run", tmp_path / "data"
+    shutil.copytree(train_small("fusion_frozen"), run)
+    shutil.copytree(prepared.folder, data)
+    trees = train_small("metadata_boosting")
+    other, out = tmp_path / "other.csv", tmp_path / "predictions.csv"
+    ids = prepared.rows("test").index
+    pd.DataFrame({"isic_id": ids, "p_Malignant": 0.5}).to_csv(other, index=False)
+    commands = [
+        ["audit", data], ["evaluate", run, "--data", data], ["evaluate", other, "--data", data],
+        *(["predict", bundle, phantom_folder, "--metadata", phantom_folder / "metadata.csv",
+           "--out", out] for bundle in (run, trees))]
+    arguments = [[str(part) for part in ["lesionlab", *command]] for command in commands]
+    done = run_python(f"""
+from lesionlab.cli import main
+for sys.argv in {arguments!r}:
+    try:
+        main()
+    except SystemExit as stop:
+        print(sys.argv[1], stop.code, file=sys.stderr)
+""", absent=EXTRA_TRAIN)
+    ends = [line for line in done.stderr.splitlines() if line.split()[0] in ("audit", "evaluate",
+                                                                            "predict")]
+    assert ends == ["audit 0", "evaluate 0", "evaluate 0", "predict 0", "predict 0"], done.stderr
+    table = pd.read_csv(out)
+    assert len(table) == len(list((phantom_folder / "images").iterdir()))
+    assert table["p_Malignant"].between(0, 1).all()
+    assert (run / "report" / "report.html").is_file()
+    assert (tmp_path / "other_report" / "report.json").is_file()
+
+
+def test_the_command_train_without_its_extra_exits_2(prepared: PreparedData, tmp_path: Path):
+    arguments = ["lesionlab", "train", str(prepared.folder), "--recipe", "prevalence", "--out",
+                 str(tmp_path / "run")]
+    done = run_python(f"from lesionlab.cli import main; sys.argv = {arguments!r}; main()",
+                      absent=EXTRA_TRAIN)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == ("error: training needs the extra 'train' (No module named 'onnx'); "
+                           "pip install 'lesionlab[train]'\n")

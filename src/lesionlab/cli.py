@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable
@@ -19,27 +20,35 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None)
 
+USERS_TROUBLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
+                 errno.ENOTDIR}
+"""What the system says where a folder may not be written or the disk is full."""
+
 Out = Annotated[Path, typer.Option("--out", help="Folder to write.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random draw.")]
 
 
 def main() -> None:
-    """Run a command; exit 0 fine, 1 findings, 2 the user's error, 3 a bug."""
+    """Run a command; exit 0 fine, 1 findings, 2 the user's error, 3 a bug, 130 interrupted."""
     try:
         app()
+    except SystemExit as stop:
+        if stop.code == 130:  # Typer's answer to an interrupt
+            _note("stopped; run the same command again to go on")
+        raise
     except LesionLabError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        _note(f"error: {error}")
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; run the same command again to go on", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
-    except Exception:  # noqa: BLE001 - the boundary: whatever is left is a bug of ours
+    except Exception as error:  # noqa: BLE001 - the boundary: whatever is left is a bug of ours
+        if isinstance(error, OSError) and error.errno in USERS_TROUBLE:
+            _note(f"error: {error.filename or 'writing'}: {error.strerror}")
+            sys.exit(2)
         import traceback
 
         traceback.print_exc()
-        print(f"this is a bug in lesionlab {lesionlab.__version__}; please report it with the "  # noqa: T201
-              "lines above", file=sys.stderr)
+        _note(f"this is a bug in lesionlab {lesionlab.__version__}; please report it with the "
+              "lines above")
         sys.exit(3)
 
 
@@ -248,20 +257,28 @@ def predict(
         help="CSV or Parquet with isic_id; joined by id, never by position.")] = None,
     out: Annotated[Path | None, typer.Option(
         "--out", help="CSV or Parquet to write; default is CSV on stdout.")] = None,
+    challenge: Annotated[str | None, typer.Option(
+        help="Write what this ISIC challenge takes, such as isic2018.")] = None,
     is_json: Json = False,
 ) -> None:
     """Predict images; a bad file becomes a row with an error, and the rest goes on."""
     from lesionlab.inference.bundle import ModelBundle
+    from lesionlab.inference.challenge import find_columns, list_submission
+    from lesionlab.inference.predicting import check_table_path, save_table
     from lesionlab.inference.predicting import predict as run
-    from lesionlab.inference.predicting import save_table
 
-    result = run(ModelBundle.load(bundle), paths, metadata=metadata)
-    if is_json:
-        _say(result.table.to_json(orient="records", indent=2))
-    elif out is None:
-        typer.echo(result.table.to_csv(index=False), nl=False)
+    model = ModelBundle.load(bundle)
+    columns = find_columns(challenge, model) if challenge else None
     if out is not None:
-        save_table(result.table, out)
+        check_table_path(out)
+    result = run(model, paths, metadata=metadata)
+    table = list_submission(result.table, columns) if columns else result.table
+    if out is not None:
+        save_table(table, out)
+    if is_json:
+        _say(table.to_json(orient="records", indent=2))
+    elif out is None:
+        typer.echo(table.to_csv(index=False), nl=False)
     for note in result.notes:
         _note(f"note: {note}")
     failed = f", {result.num_errors} with an error" if result.num_errors else ""

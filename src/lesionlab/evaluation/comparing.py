@@ -20,7 +20,7 @@ def compare_runs(runs: Sequence[Path]) -> pd.DataFrame:
     """A row per run, best AUROC first: each metric of `SHOWN` with its 95 % interval.
 
     Raises:
-        InputError: a run has no report, or the runs were scored on different images.
+        InputError: a run has no report, or the runs were scored on different images or targets.
     """
     if len(runs) < 2:
         raise InputError("compare needs two or more runs")
@@ -34,13 +34,26 @@ def compare_runs(runs: Sequence[Path]) -> pd.DataFrame:
 
 
 def _check_same_images(runs: Sequence[Path]) -> None:
-    tables = [Predictions.load(run / "predictions_test.parquet").table for run in runs]
-    first = set(tables[0]["isic_id"].to_pylist())
-    for run, table in zip(runs[1:], tables[1:], strict=True):
-        other = set(table["isic_id"].to_pylist())
-        if other != first:
+    targets = [_read_targets(run) for run in runs]
+    for run, other in zip(runs[1:], targets[1:], strict=True):
+        differ = sorted(targets[0].keys() ^ other.keys())
+        if differ:
             raise InputError(f"{runs[0]} and {run} were scored on different images: "
-                             f"{len(first ^ other)} ids differ, {list_some(sorted(first ^ other))}")
+                             f"{len(differ)} ids differ, {list_some(differ)}")
+        differ = sorted(name for name in other if other[name] != targets[0][name])
+        if differ:
+            raise InputError(f"{runs[0]} and {run} were scored against different targets: those "
+                             f"of {len(differ)} ids differ, {list_some(differ)}")
+
+
+def _read_targets(run: Path) -> dict[str, str | None]:
+    """The target of each image of the test role, by id."""
+    path = run / "predictions_test.parquet"
+    if not path.is_file():
+        raise InputError(f"{run} has no predictions_test.parquet beside its report; "
+                         f"make it with: lesionlab evaluate {run}")
+    table = Predictions.load(path).table
+    return dict(zip(table["isic_id"].to_pylist(), table["target"].to_pylist(), strict=True))
 
 
 def _row(name: str, report: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from lesionlab.core import artifacts
 from lesionlab.core.cohort import list_some
-from lesionlab.core.errors import DecodeError, InputError
+from lesionlab.core.errors import DecodeError, InputError, StoreError
 from lesionlab.core.predictions import Predictions
 from lesionlab.core.split import Role
 from lesionlab.dataset.prepared import PreparedData
@@ -73,27 +73,39 @@ def predict(
     return PredictedImages(table=table, notes=tuple(_notes(table, known, bundle)))
 
 
+def check_table_path(path: Path) -> None:
+    """Raise InputError unless `save_table` can write to `path`; asked before the work begins."""
+    if path.suffix not in (".csv", ".parquet"):
+        raise InputError(f"--out {path}: end the name in .csv or .parquet")
+
+
 def save_table(table: pd.DataFrame, path: Path) -> None:
     """Write predictions as CSV or Parquet, by the ending of `path`, atomically.
 
     Raises:
         InputError: another ending.
     """
+    check_table_path(path)
     if path.suffix == ".csv":
         artifacts.write_text(path, table.to_csv(index=False))
-    elif path.suffix == ".parquet":
-        artifacts.write_parquet(path, pa.Table.from_pandas(table, preserve_index=False))
     else:
-        raise InputError(f"--out {path}: end the name in .csv or .parquet")
+        artifacts.write_parquet(path, pa.Table.from_pandas(table, preserve_index=False))
 
 
 def predict_role(bundle: ModelBundle, data: PreparedData, role: Role) -> Predictions:
-    """Predictions of a bundle on one role of prepared data."""
+    """Predictions of a bundle on one role of prepared data.
+
+    Raises:
+        StoreError: a stored image does not decode.
+    """
     rows = data.rows(role)
     read = [*map(str, rows.index)]
     probabilities, errors = run_bundle(
         bundle, len(rows), lambda k: data.store.read(read[k]), rows.reset_index(drop=True))
-    assert not any(errors), "a prepared image does not decode"
+    damaged = [isic_id for isic_id, error in zip(read, errors, strict=True) if error]
+    if damaged:
+        raise StoreError(f"{data.folder} is damaged: {len(damaged)} images of the {role} role do "
+                         f"not decode: {list_some(damaged)}; prepare the data again")
     return Predictions.from_arrays(
         ids=read, groups=list(rows["group_id"]), targets=list(rows["target"]),
         probabilities=normalise(probabilities), classes=bundle.classes, role=role,

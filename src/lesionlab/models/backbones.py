@@ -5,6 +5,7 @@ Shapes: B images, S side, C channels, H x W of a feature map, D features.
 
 from __future__ import annotations
 
+import difflib
 import logging
 import warnings
 from dataclasses import dataclass
@@ -115,14 +116,18 @@ def build_backbone(model: ModelSettings) -> tuple[FrozenBackbone, Weights]:
     """The frozen backbone of a recipe, with its weights.
 
     Raises:
-        RecipeError: no such network in timm.
+        RecipeError: no such network in timm, or it has fewer stages.
         WeightsError: its weights are not here.
     """
     if not timm.is_model(model.backbone):
-        close = timm.list_models(f"*{model.backbone.split('_')[0]}*")[:3]
+        close = difflib.get_close_matches(model.backbone, timm.list_models(), n=3)
         hint = f"; did you mean {', '.join(close)}?" if close else ""
         raise RecipeError(f"model.backbone={model.backbone}: timm has no such network{hint}")
     network = timm.create_model(model.backbone, pretrained=False)
+    num_stages = len(find_stages(model.backbone, network))
+    if model.num_stages > num_stages:
+        raise RecipeError(f"model.num_stages={model.num_stages}: {model.backbone} has {num_stages} "
+                          f"stages; set model.num_stages={num_stages} or less")
     weights = load_weights(model.backbone, model.weights, network.state_dict())
     network.load_state_dict(weights.state)
     frozen = FrozenBackbone(model.backbone, network, model.num_stages)

@@ -53,14 +53,18 @@ class DenseHead:
 
 @dataclass(frozen=True, eq=False)
 class BoostedHead:
-    """Boosted trees: a fitted LightGBM classifier."""
+    """Boosted trees."""
 
-    classifier: Any
+    booster: Any
+    """A trained `lightgbm.Booster`, at its best round."""
     num_features: int
 
     def logits(self, features: np.ndarray) -> np.ndarray:
         """(N, classes) float32 log probabilities of (N, D) float32 features."""
-        return np.log(np.maximum(self.classifier.predict_proba(features), 1e-7)).astype(np.float32)
+        shares = self.booster.predict(features)
+        if shares.ndim == 1:  # of two classes it gives the second alone
+            shares = np.stack([1 - shares, shares], axis=1)
+        return np.log(np.maximum(shares, 1e-7)).astype(np.float32)
 
     def tensors(self) -> dict[str, np.ndarray]:
         """Nothing: trees are in the graph."""

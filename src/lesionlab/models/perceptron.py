@@ -5,7 +5,8 @@ Shapes: N rows, D features, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,20 @@ arXiv 1708.07120)."""
 
 Rows = tuple[Tensor, Tensor]
 """Features (N, D) float32 and classes (N,) int64."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: steps this small wait longer for a second one than it saves.
+
+    Results then do not depend on the number of processors either.
+    """
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)
 
 
 def build_perceptron(

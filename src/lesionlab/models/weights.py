@@ -7,6 +7,7 @@ import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -99,16 +100,26 @@ def _from_hub(backbone: str, expected: State) -> Weights:
 
 def _read(path: Path) -> State:
     """The tensors in a safetensors or torch file; code in it is never run."""
+    advice = "save it as safetensors, or by torch.save(model.state_dict())"
+    try:
+        stored = _load(path)
+    except Exception as error:  # torch and safetensors raise many kinds for a bad file
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(
+            f"{path.name} is not a file of tensors alone ({reason}); {advice}") from error
+    state = stored.get("state_dict", stored) if isinstance(stored, dict) else stored
+    if not isinstance(state, dict) or not all(
+            isinstance(value, torch.Tensor) for value in state.values()):
+        raise WeightsError(f"{path.name} holds other things than named tensors; {advice}")
+    return state
+
+
+def _load(path: Path) -> Any:
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
         return load_file(path)
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a bad file
-        raise WeightsError(f"{path.name} is not a file of tensors ({error}); save it as "
-                           "safetensors, or by torch.save(model.state_dict())") from error
-    return stored.get("state_dict", stored)
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _check_shapes(state: State, expected: State, name: str) -> None:

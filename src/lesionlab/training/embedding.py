@@ -1,4 +1,4 @@
-"""EmbeddingCache: frozen features computed once, found again by what they depend on."""
+"""Embedder: frozen features computed once, found again by what they depend on."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ import platformdirs
 import pyarrow as pa
 
 from lesionlab.core import artifacts
+from lesionlab.core.errors import DecodeError, StoreError
 from lesionlab.dataset.store import ImageStore
-from lesionlab.decoding import decode_rgb
 from lesionlab.inputs.views import VIEW_VERSION, draw_view
 from lesionlab.preprocessing import Preprocessing
 from lesionlab.scaling import map_tasks, progress
+from lesionlab.training.checked_files import read_checked, write_checked
 
 BATCH_SIZE = 8
 """Squares of one run of the backbone; larger ones fall out of the processor's cache."""
 SHARD_BATCHES = 64
 """Batches that are written together; what a kill can cost."""
+SHARD = "features"
+"""How the names of files of features begin."""
 
 
 def default_cache() -> Path:
@@ -55,7 +58,11 @@ class Embedder:
         return self.cache / "features" / artifacts.digest_json(recipe)[:32]
 
     def embed(self, store: ImageStore, ids: Sequence[str], num_views: int) -> np.ndarray:
-        """Features (N, views, D) float32 of N images; what is not in the cache is computed."""
+        """Features (N, views, D) float32 of N images; what is not in the cache is computed.
+
+        Raises:
+            StoreError: a stored image does not decode.
+        """
         keys = store.column("stored_sha256").loc[list(ids)]
         known = {view: _read_shards(self.folder(view)) for view in range(num_views)}
         missing = [(view, isic_id) for isic_id in ids for view in range(num_views)
@@ -70,10 +77,10 @@ class Embedder:
         self, store: ImageStore, keys: pd.Series, missing: list[tuple[int, str]]
     ) -> None:
         """Compute and keep the features of each missing (view, id)."""
-        session = _open_session(self.graph)
+        session = open_session(self.graph)
 
         def run_batch(batch: list[tuple[int, str]]) -> np.ndarray:
-            pictures = {isic_id: decode_rgb(store.read(isic_id)) for isic_id in
+            pictures = {isic_id: _decode(store, isic_id) for isic_id in
                         {isic_id for _, isic_id in batch}}
             squares = [
                 draw_view(pictures[isic_id], view, preprocessing=self.preprocessing,
@@ -108,12 +115,10 @@ class Embedder:
             sink = pa.BufferOutputStream()
             with pa.ipc.new_file(sink, table.schema) as writer:
                 writer.write_table(table)
-            name = artifacts.digest_bytes("".join(names[rows]).encode())[:32]
-            artifacts.write_bytes(self.folder(int(view)) / f"{name}.arrow",
-                                  sink.getvalue().to_pybytes())
+            write_checked(self.folder(int(view)), SHARD, ".arrow", sink.getvalue().to_pybytes())
 
 
-def _open_session(graph: bytes) -> onnxruntime.InferenceSession:
+def open_session(graph: bytes) -> onnxruntime.InferenceSession:
     """One thread inside a run: batches run side by side, which is faster on every CPU we saw."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -121,12 +126,19 @@ def _open_session(graph: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
+def _decode(store: ImageStore, isic_id: str) -> np.ndarray:
+    try:
+        return store.decode(isic_id)
+    except DecodeError as error:
+        raise StoreError(f"{store.folder}: the image {isic_id} does not decode ({error}); "
+                         "prepare the data again") from error
+
+
 def _read_shards(folder: Path) -> dict[str, np.ndarray]:
-    """Features by digest of the stored image, read from memory-mapped files."""
+    """Features by digest of the stored image, from those files that are whole."""
     found: dict[str, np.ndarray] = {}
-    for path in sorted(folder.glob("*.arrow")):
-        with pa.memory_map(str(path)) as source:
-            table = pa.ipc.open_file(source).read_all()
+    for content in read_checked(folder, SHARD, ".arrow"):
+        table = pa.ipc.open_file(content).read_all()
         column = table["features"].combine_chunks()
         values = column.values.to_numpy(zero_copy_only=True)
         matrix = values.reshape(table.num_rows, -1)

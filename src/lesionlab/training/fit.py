@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lesionlab.core import artifacts
-from lesionlab.core.errors import InputError, MissingExtraError, StoreError
+from lesionlab.core.errors import InputError, MissingExtraError, RecipeError, StoreError
 from lesionlab.core.recipe import Recipe
 from lesionlab.core.split import Role
 from lesionlab.dataset.prepared import PreparedData
@@ -22,6 +22,7 @@ from lesionlab.inference.predicting import predict_role
 from lesionlab.inputs.metadata import MetadataEncoder
 from lesionlab.preprocessing import Preprocessing
 from lesionlab.training.card import write_card
+from lesionlab.training.checked_files import read_checked, write_checked
 from lesionlab.training.embedding import Embedder, default_cache
 
 try:
@@ -96,7 +97,8 @@ def train(
     nothing at `out`, and its features in the cache.
 
     Raises:
-        InputError: a role lacks a class that is needed.
+        InputError: a role lacks a class that is needed, or no column has a value.
+        RecipeError: the target is among the recipe's columns, or the backbone does not exist.
         StoreError: `out` holds something else.
         WeightsError: the backbone's weights are not on this machine.
         BundleError: the packed model does not compute what was trained.
@@ -105,7 +107,7 @@ def train(
         return _finished(out, recipe, data)
     _check_roles(data)
     clock = _Clock()
-    encoder = MetadataEncoder.fit(data.rows("train"), recipe.metadata.columns)
+    encoder = _fit_encoder(recipe, data)
     image = clock.time("backbone", lambda: _open_image(recipe, data, cache or default_cache()))
     train_rows, valid_rows = clock.time("features", lambda: [
         _head_rows(data, recipe, encoder, image, role) for role in ("train", "valid")])
@@ -146,18 +148,33 @@ def _check_roles(data: PreparedData) -> None:
                              "two classes are needed: prepare more data or another --split")
 
 
+def _fit_encoder(recipe: Recipe, data: PreparedData) -> MetadataEncoder:
+    """The metadata encoder of a recipe; the target as a feature, or no feature, is refused."""
+    if data.target in recipe.metadata.columns:
+        raise RecipeError(f"metadata.columns holds {data.target!r}, the target of these data; "
+                          "leave it out by --set metadata.columns=...")
+    encoder = MetadataEncoder.fit(data.rows("train"), recipe.metadata.columns)
+    sees_something = bool(recipe.model.backbone or encoder.columns)
+    if not sees_something and recipe.model.head != "prevalence":
+        raise InputError(
+            f"{', '.join(encoder.unused)}: no image of the train role has a value in any of the "
+            "columns that the recipe reads; choose others by --set metadata.columns=..., or a "
+            "recipe that sees the image")
+    return encoder
+
+
 def _open_image(recipe: Recipe, data: PreparedData, cache: Path) -> _Image | None:
     """The backbone of a recipe, exported once and then found in the cache."""
     if not recipe.model.backbone:
         return None
     backbone, weights = build_backbone(recipe.model)
     key = backbone_key(recipe.model, recipe.image, weights.digest)
-    path = cache / "backbones" / f"{key[:32]}.onnx"
-    if not path.is_file():
+    graph = next(read_checked(cache / "backbones", key[:32], ".onnx"), None)
+    if graph is None:
         exported = export_backbone(backbone, weights, recipe.image.size_px)
-        artifacts.write_bytes(path, exported.graph)
+        write_checked(cache / "backbones", key[:32], ".onnx", exported.graph)
     else:
-        exported = ExportedBackbone.read(path.read_bytes(), weights)
+        exported = ExportedBackbone.read(graph, weights)
     embedder = Embedder(
         graph=exported.graph, num_features=exported.num_features, key=key, seed=recipe.seed,
         preprocessing=Preprocessing(size_px=recipe.image.size_px, decode_side=data.size_px),

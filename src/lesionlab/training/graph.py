@@ -147,7 +147,7 @@ def _write_trees(graph: GraphWriter, head: BoostedHead, features: str) -> str:
     from onnxmltools.convert.common.data_types import FloatTensorType
 
     trees = convert_lightgbm(
-        head.classifier, initial_types=[("features", FloatTensorType([None, head.num_features]))],
+        head.booster, initial_types=[("features", FloatTensorType([None, head.num_features]))],
         zipmap=False, target_opset=15)
     probabilities = graph.include(trees.graph, "trees.", {"features": features})
     floor = graph.number(1e-7)

@@ -20,7 +20,13 @@ from lesionlab.models.heads import (
     fold_standardisation,
     prior_head,
 )
-from lesionlab.models.perceptron import build_perceptron, build_step, find_loss, run_epoch
+from lesionlab.models.perceptron import (
+    build_perceptron,
+    build_step,
+    find_loss,
+    one_thread,
+    run_epoch,
+)
 from lesionlab.scaling import progress
 
 STD_FLOOR = 0.01
@@ -92,25 +98,26 @@ def _fit_trees(
 
     start = time.perf_counter()
     losses: dict[str, dict[str, list[float]]] = {}
-    model = lightgbm.LGBMClassifier(
-        n_estimators=recipe.fit.max_epochs, learning_rate=recipe.fit.learning_rate,
-        num_leaves=15, min_child_samples=20, reg_lambda=recipe.fit.l2, subsample=0.8,
-        subsample_freq=1, colsample_bytree=0.8, random_state=recipe.seed, deterministic=True,
-        force_row_wise=True, n_jobs=1, verbose=-1,
-        objective="binary" if num_classes == 2 else "multiclass")
-    metric = "binary_logloss" if num_classes == 2 else "multi_logloss"
-    model.fit(
-        train.features, train.target_index, eval_metric=metric,
-        eval_X=(train.features, valid.features),  # pyright: ignore[reportArgumentType]
-        eval_y=(train.target_index, valid.target_index),  # pyright: ignore[reportArgumentType]
-        eval_names=["train", "valid"],
+    # Not its scikit-learn classifier, which knows only the classes that stand in the train role.
+    objective = {"objective": "binary"} if num_classes == 2 else {
+        "objective": "multiclass", "num_class": num_classes}
+    settings = objective | {
+        "learning_rate": recipe.fit.learning_rate, "num_leaves": 15, "min_data_in_leaf": 20,
+        "lambda_l2": recipe.fit.l2, "bagging_fraction": 0.8, "bagging_freq": 1,
+        "feature_fraction": 0.8, "seed": recipe.seed, "deterministic": True,
+        "force_row_wise": True, "num_threads": 1, "verbosity": -1}
+    sets = [lightgbm.Dataset(rows.features, rows.target_index) for rows in (train, valid)]
+    booster = lightgbm.train(
+        settings, sets[0], num_boost_round=recipe.fit.max_epochs, valid_sets=sets,
+        valid_names=["train", "valid"],
         callbacks=[lightgbm.record_evaluation(losses), lightgbm.early_stopping(
             recipe.fit.patience, first_metric_only=True, verbose=False)])
+    metric = next(iter(losses["valid"]))
     history = pd.DataFrame({
         "epoch": np.arange(1, len(losses["valid"][metric]) + 1), "member": 0,
         "train_loss": losses["train"][metric], "valid_loss": losses["valid"][metric]})
     history["seconds"] = (time.perf_counter() - start) / len(history)
-    head = BoostedHead(classifier=model, num_features=train.features.shape[1])
+    head = BoostedHead(booster=booster, num_features=train.features.shape[1])
     return FittedHead(head=head, history=history)
 
 
@@ -143,7 +150,7 @@ def _fit_perceptron(
 
     train, valid = ((torch.tensor(rows.features), torch.tensor(rows.target_index))
                     for rows in roles)
-    with torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed * 1000 + member)
         network = build_perceptron(
             train[0].shape[1], recipe.model.hidden_units, num_classes, recipe.model.dropout)
@@ -167,9 +174,13 @@ def _fit_perceptron(
 
 
 def _standard(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column, the latter 1 where a column is constant."""
-    std = features.std(axis=0)
-    return features.mean(axis=0), (std + STD_FLOOR).astype(np.float32)
+    """Mean and standard deviation of each column, the latter infinite where it is constant.
+
+    So what was always the same in training, such as `sex=unseen`, can move no answer later.
+    """
+    is_constant = features.min(axis=0) == features.max(axis=0)
+    std = np.where(is_constant, np.inf, features.std(axis=0) + STD_FLOOR)
+    return features.mean(axis=0), std.astype(np.float32)
 
 
 def _scored(rows: HeadRows, mean: np.ndarray, std: np.ndarray) -> HeadRows:

@@ -16,7 +16,7 @@ ARGS ?=
 
 DEMO := build/demo$(if $(DATA),-$(notdir $(DATA:/=)))
 SOURCE := $(or $(DATA),$(DEMO)/phantom)
-DEMO_PATIENTS := 200
+DEMO_PATIENTS := 400
 DEMO_RECIPES := metadata_linear image_frozen fusion_frozen
 DEMO_RUNS := $(DEMO_RECIPES:%=$(DEMO)/runs/%)
 

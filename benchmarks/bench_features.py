@@ -15,9 +15,9 @@ from PIL import Image
 
 from lesionlab.dataset.screening import screen_files
 from lesionlab.dataset.store import ImageStore
-from lesionlab.decoding import DEFAULT_LIMITS
+from lesionlab.imaging.decoding import DEFAULT_LIMITS
+from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.models.backbones import build_backbone, embed_with_torch, export_backbone
-from lesionlab.preprocessing import Preprocessing
 from lesionlab.recipes import image_frozen
 from lesionlab.scaling import available_cpus
 from lesionlab.training.embedding import BATCH_SIZE, Embedder, open_session

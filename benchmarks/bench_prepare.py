@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from lesionlab.dataset.screening import screen_files
-from lesionlab.decoding import DEFAULT_LIMITS
+from lesionlab.imaging.decoding import DEFAULT_LIMITS
 from measuring import parse_images, report, time_in_turn
 
 SIZE_PX = 256

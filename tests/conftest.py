@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from lesionlab.dataset.building import PrepareSettings, prepare
 from lesionlab.dataset.prepared import PreparedData
-from lesionlab.sources.phantom import phantom
+from lesionlab.phantoms.making import phantom
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 

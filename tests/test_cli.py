@@ -62,7 +62,7 @@ def break_command(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("lesionlab.sources.phantom.phantom", fail)
+    monkeypatch.setattr("lesionlab.phantoms.making.phantom", fail)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -18,7 +18,7 @@ HEAVY = ["matplotlib", "onnxruntime", "pandas", "pyarrow", "scipy", "sklearn", "
 CORE_MODULES = [
     "lesionlab", "lesionlab.auditing.report", "lesionlab.cli", "lesionlab.dataset.building",
     "lesionlab.evaluation.comparing", "lesionlab.evaluation.report",
-    "lesionlab.inference.predicting", "lesionlab.inference.scoring", "lesionlab.sources.phantom"]
+    "lesionlab.inference.predicting", "lesionlab.inference.scoring", "lesionlab.phantoms.making"]
 
 WITHOUT = """
 import sys

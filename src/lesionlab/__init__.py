@@ -24,7 +24,7 @@ _HOMES = {
     "evaluate": "lesionlab.inference.scoring",
     "evaluate_predictions": "lesionlab.inference.scoring",
     "find_recipe": "lesionlab.recipes",
-    "phantom": "lesionlab.sources.phantom",
+    "phantom": "lesionlab.phantoms.making",
     "predict": "lesionlab.inference.predicting",
     "prepare": "lesionlab.dataset.building",
     "train": "lesionlab.training.fit",

@@ -94,7 +94,7 @@ def phantom(
     fault: Annotated[str | None, typer.Option(help="Plant one known defect.")] = None,
 ) -> None:
     """Draw a synthetic cohort of lesion phantoms with known truth."""
-    from lesionlab.sources.phantom import phantom as draw
+    from lesionlab.phantoms.making import phantom as draw
 
     made = draw(out, patients=patients, seed=seed, fault=fault)
     _say(f"{made.num_images:,} images of {made.num_lesions:,} lesions, "

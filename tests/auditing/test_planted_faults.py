@@ -5,7 +5,7 @@ import pytest
 from lesionlab.auditing.registry import CHECKS
 from lesionlab.dataset.building import prepare
 from lesionlab.dataset.prepared import PreparedData
-from lesionlab.sources.phantom import phantom
+from lesionlab.phantoms.making import phantom
 
 pytestmark = pytest.mark.slow
 NUM_PATIENTS = 60

@@ -16,7 +16,7 @@ from lesionlab.core.errors import CohortError
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.dataset.screening import find_copies
 from lesionlab.dataset.store import ImageStore, write_shard
-from lesionlab.decoding import DecodeLimits
+from lesionlab.imaging.decoding import DecodeLimits
 
 LIMITS = DecodeLimits(max_bytes=20_000, max_pixels=1_000_000)
 AGAIN = "copy or download the file again"

@@ -23,7 +23,8 @@ from lesionlab.inference.predicting import (
     save_table,
 )
 
-SUFFIXES = ".bmp, .gif, .jpeg, .jpg, .png, .tif, .tiff, .webp"
+SUFFIXES = (".avif, .bmp, .dcm, .gif, .heic, .jfif, .jp2, .jpeg, .jpg, .png, .tif, .tiff, "
+            ".webp")
 COLUMNS = ["isic_id", "file", "p_Benign", "p_Malignant", "predicted", "missing_metadata", "error"]
 
 

@@ -92,6 +92,13 @@ def test_other_data_are_refused(run: Path, prepared: PreparedData, phantom_folde
     assert not (run / "report").exists()
 
 
+def test_a_run_finds_its_data_from_any_working_folder(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert evaluate(run, role="valid", out=tmp_path / "report").report.n_images > 0
+
+
 def test_data_that_moved_are_named_by_the_user(
     run: Path, prepared: PreparedData, tmp_path: Path
 ) -> None:

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inputs.views import draw_view
-from lesionlab.preprocessing import Preprocessing
 
 PREPROCESSING = Preprocessing(size_px=32, decode_side=64)
 PICTURE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)

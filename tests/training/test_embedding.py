@@ -13,9 +13,9 @@ from onnx import TensorProto, helper
 from lesionlab.core.errors import StoreError
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.dataset.store import ImageStore, write_shard
-from lesionlab.decoding import decode_rgb
+from lesionlab.imaging.decoding import decode_rgb
+from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inputs.views import draw_view
-from lesionlab.preprocessing import Preprocessing
 from lesionlab.training import embedding
 from lesionlab.training.embedding import Embedder, default_cache
 

@@ -35,7 +35,7 @@ from lesionlab.dataset.splitting import (
     read_roles,
 )
 from lesionlab.dataset.store import ImageStore
-from lesionlab.decoding import DecodeLimits
+from lesionlab.imaging.decoding import DecodeLimits
 from lesionlab.sources.reading import SourceRead, TableColumns, read_sources
 from lesionlab.targets import Target, assign_target, find_target
 

@@ -11,9 +11,9 @@ import pandas as pd
 from lesionlab.core import artifacts
 from lesionlab.core.errors import DecodeError
 from lesionlab.dataset.store import ImageStore, write_shard
-from lesionlab.decoding import DecodeLimits, decode_image, read_image_file
-from lesionlab.jpeg import END_OF_IMAGE, encode_jpeg
-from lesionlab.perceptual import find_near_duplicates, hash_thumbnail, make_thumbnail
+from lesionlab.imaging.decoding import DecodeLimits, decode_image, read_image_file
+from lesionlab.imaging.jpeg import END_OF_IMAGE, encode_jpeg
+from lesionlab.imaging.perceptual import find_near_duplicates, hash_thumbnail, make_thumbnail
 from lesionlab.scaling import map_tasks, progress
 
 SHARD_ROWS = 256
@@ -72,7 +72,7 @@ def screen_files(
 def find_copies(store: ImageStore) -> list[tuple[str, str, str]]:
     """Pairs of ids whose pictures are copies, each with `exact` or `near`, in id order.
 
-    Exact copies have the same bytes, near copies the same picture; see `lesionlab.perceptual`.
+    Exact copies have the same bytes, near copies the same picture; see `imaging.perceptual`.
     Every member of a chain of copies is named at least once.
     """
     shas = store.column("sha256")

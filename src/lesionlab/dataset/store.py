@@ -14,7 +14,7 @@ import pyarrow as pa
 from lesionlab.core import artifacts
 from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import StoreError
-from lesionlab.decoding import decode_rgb
+from lesionlab.imaging.decoding import decode_rgb
 
 SCHEMA = pa.schema([
     ("isic_id", pa.string()),

@@ -16,7 +16,7 @@ from lesionlab.core import artifacts
 from lesionlab.core.errors import BundleError
 from lesionlab.core.raw_values import as_number, as_text
 from lesionlab.core.terms import COLUMNS
-from lesionlab.preprocessing import Preprocessing
+from lesionlab.imaging.preprocessing import Preprocessing
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.onnx"

@@ -17,14 +17,14 @@ from lesionlab.core.errors import DecodeError, InputError, StoreError
 from lesionlab.core.predictions import Predictions
 from lesionlab.core.split import Role
 from lesionlab.dataset.prepared import PreparedData
-from lesionlab.decoding import decode_rgb, read_image_file
+from lesionlab.imaging.decoding import decode_rgb, read_image_file
 from lesionlab.inference.bundle import ModelBundle
 from lesionlab.scaling import map_tasks, progress
+from lesionlab.sources.image_files import SUFFIXES, list_images
 from lesionlab.sources.inputs_table import InputsTable, read_inputs
 
-BATCH_SIZE = 8
+BATCH_SIZE = 4
 """Images of one run of the graph; larger ones fall out of the processor's cache."""
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,15 +173,14 @@ def find_images(paths: Sequence[Path | str]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            below = [p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES]
-            matches = sorted(p for p in below if p.is_file())
+            matches = [path / name for name in list_images(path)]
         elif path.exists():
             matches = [path]
         else:
             matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
         if not matches:
             raise InputError(f"no image found at {path}; give image files, a folder that holds "
-                             f"some ({', '.join(sorted(IMAGE_SUFFIXES))}), or a glob")
+                             f"some ({', '.join(sorted(SUFFIXES))}), or a glob")
         found |= dict.fromkeys(matches)
     return list(found)
 

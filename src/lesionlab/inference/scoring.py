@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -124,7 +125,7 @@ def _check_role(role: str) -> Role:
 def _open_data(run: Path, folder: Path | None, bundle: ModelBundle) -> PreparedData:
     """The data to score on; they must be those of the training."""
     if folder is None:
-        folder = Path(artifacts.read_json(run / "training.json")["data"])
+        folder = Path(os.path.normpath(run / artifacts.read_json(run / "training.json")["data"]))
         if not folder.is_dir():
             raise StoreError(f"the data of {run} are no longer at {folder}; name them by --data")
     prepared = PreparedData.load(folder)

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 from PIL import Image
 
-from lesionlab.preprocessing import Preprocessing
+from lesionlab.imaging.preprocessing import Preprocessing
 
 VIEW_VERSION = 1
 """Raised whenever the same seed would give another view."""

@@ -15,14 +15,14 @@ import pyarrow as pa
 from lesionlab.core import artifacts
 from lesionlab.core.errors import DecodeError, StoreError
 from lesionlab.dataset.store import ImageStore
+from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inputs.views import VIEW_VERSION, draw_view
-from lesionlab.preprocessing import Preprocessing
 from lesionlab.scaling import map_tasks, progress
 from lesionlab.training.checked_files import read_checked, write_checked
 
-BATCH_SIZE = 8
+BATCH_SIZE = 4
 """Squares of one run of the backbone; larger ones fall out of the processor's cache."""
-SHARD_BATCHES = 64
+SHARD_BATCHES = 128
 """Batches that are written together; what a kill can cost."""
 SHARD = "features"
 """How the names of files of features begin."""

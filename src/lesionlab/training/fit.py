@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,10 +18,10 @@ from lesionlab.core.split import Role
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.evaluation.calibration import fit_temperature
 from lesionlab.evaluation.operating_point import choose_thresholds
+from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inference.bundle import ModelBundle, seal_manifest
 from lesionlab.inference.predicting import predict_role
 from lesionlab.inputs.metadata import MetadataEncoder
-from lesionlab.preprocessing import Preprocessing
 from lesionlab.training.card import write_card
 from lesionlab.training.checked_files import read_checked, write_checked
 from lesionlab.training.embedding import Embedder, default_cache
@@ -48,7 +49,7 @@ class TrainedRun:
     recipe: Recipe
     bundle: ModelBundle
     summary: dict[str, Any]
-    """The content of training.json: seconds by stage, parity, notes, counts."""
+    """The content of training.json: the data's path from here, seconds by stage, parity, notes."""
 
     @classmethod
     def load(cls, folder: Path) -> TrainedRun:
@@ -123,7 +124,8 @@ def train(
         preprocessing=image.embedder.preprocessing if image else None)
     with artifacts.new_folder(out) as folder:
         summary = clock.time("packing", lambda: _write_run(folder, parts, data, image, fitted))
-        summary |= {"data": str(data.folder), "seconds": clock.seconds, "notes": _notes(encoder)}
+        summary |= {"data": os.path.relpath(data.folder, out), "seconds": clock.seconds,
+                    "notes": _notes(encoder)}
         artifacts.write_json(folder / "training.json", summary)
     return TrainedRun.load(out)
 

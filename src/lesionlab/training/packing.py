@@ -17,12 +17,12 @@ from lesionlab.core.errors import BundleError
 from lesionlab.core.recipe import Recipe
 from lesionlab.core.terms import COLUMNS, RESEARCH_USE
 from lesionlab.dataset.prepared import PreparedData
-from lesionlab.decoding import decode_rgb
+from lesionlab.imaging.decoding import decode_rgb
+from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inference.bundle import FORMAT_VERSION, MODEL_FILE, ModelBundle, seal_manifest
 from lesionlab.inputs.metadata import MetadataEncoder
 from lesionlab.models.backbones import ExportedBackbone, FrozenBackbone, embed_with_torch
 from lesionlab.models.heads import Head
-from lesionlab.preprocessing import Preprocessing
 from lesionlab.training.graph import write_graph
 
 PARITY_TOLERANCE = 1e-4

@@ -18,9 +18,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from lesionlab.colour import flatten_modes
 from lesionlab.core.errors import DecodeError
-from lesionlab.jpeg import explain_jpeg_failure
+from lesionlab.imaging.colour import flatten_modes
+from lesionlab.imaging.jpeg import explain_jpeg_failure
 
 _Opener = Callable[[BytesIO], ImageFile.ImageFile]
 # Pillow's plugins are called by signature, not through Image.open: it hides why a header was

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lesionlab.preprocessing import Preprocessing
+from lesionlab.imaging.preprocessing import Preprocessing
 
 PREPROCESSING = Preprocessing(size_px=32, decode_side=64)
 

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from lesionlab import jpeg
 from lesionlab.core.errors import DecodeError, InputError
-from lesionlab.decoding import (
+from lesionlab.imaging import jpeg
+from lesionlab.imaging.decoding import (
     DEFAULT_LIMITS,
     REJECTION_REASONS,
     DecodeLimits,
@@ -23,9 +23,9 @@ from lesionlab.decoding import (
     decode_rgb,
     read_image_file,
 )
-from lesionlab.jpeg import encode_jpeg
+from lesionlab.imaging.jpeg import encode_jpeg
 
-HAM10000 = Path(__file__).parents[1] / "../shared/data/ham10000/images"
+HAM10000 = Path(__file__).parents[2] / "../shared/data/ham10000/images"
 AGAIN = "copy or download the file again"
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lesionlab.sources.dermatoscope import add_artefacts, choose_artefacts
-from lesionlab.sources.lesion_looks import Look, Traits, choose_traits
-from lesionlab.sources.wave_field import FloatImage, Pose, cell_field, cloud_field
+from lesionlab.phantoms.dermatoscope import add_artefacts, choose_artefacts
+from lesionlab.phantoms.looks import Look, Traits, choose_traits
+from lesionlab.phantoms.wave_field import FloatImage, Pose, cell_field, cloud_field
 
 SKIN_TONES = {
     "I": (0.95, 0.80, 0.76),

@@ -12,10 +12,10 @@ from PIL import Image
 
 from lesionlab.core.artifacts import new_folder
 from lesionlab.core.errors import InputError
+from lesionlab.phantoms.drawing import Lesion, View, draw_lesion
+from lesionlab.phantoms.plan import LABEL_COLUMNS, Plan, plan_cohort
+from lesionlab.phantoms.truth import expected_auroc
 from lesionlab.scaling import map_tasks, progress
-from lesionlab.sources import phantom_cohort, phantom_truth
-from lesionlab.sources.lesion_drawing import Lesion, View, draw_lesion
-from lesionlab.sources.phantom_cohort import Plan
 
 FORMAT_VERSION = 1
 """Version of `phantom.json`."""
@@ -77,7 +77,7 @@ def phantom(
     """
     out = Path(out)
     _check(out, patients, seed, fault, (image_signal, metadata_signal), image_size)
-    plan = phantom_cohort.plan_cohort(
+    plan = plan_cohort(
         patients, seed, image_signal=image_signal, metadata_signal=metadata_signal
     )
     if fault is not None:
@@ -90,7 +90,7 @@ def phantom(
         "image_signal": image_signal,
         "metadata_signal": metadata_signal,
         "image_size": list(image_size),
-        "expected_auroc": phantom_truth.expected_auroc(image_signal, metadata_signal),
+        "expected_auroc": expected_auroc(image_signal, metadata_signal),
     }
     with new_folder(out) as unfinished:
         _write_images(unfinished / "images", plan, facts)
@@ -110,7 +110,7 @@ def attach_labels_by_position(plan: Plan, _rng: np.random.Generator) -> Plan:
     This is how a published study lost its labels: a loader took the n-th label for the n-th file,
     and the labels came sorted, all benign and then all malignant.
     """
-    columns = list(phantom_cohort.LABEL_COLUMNS)
+    columns = list(LABEL_COLUMNS)
     metadata = plan.metadata.sort_values("isic_id", ignore_index=True)
     in_sampling_order = metadata.sort_values("diagnosis_1", kind="stable", ignore_index=True)
     metadata[columns] = in_sampling_order[columns]

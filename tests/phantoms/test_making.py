@@ -10,9 +10,9 @@ from isic_metadata.metadata import MetadataBatch, MetadataRow
 from PIL import Image
 
 from lesionlab.core.errors import InputError
-from lesionlab.sources.phantom import FAULTS, PhantomSummary, attach_labels_by_position, phantom
-from lesionlab.sources.phantom_cohort import DIAGNOSES, LABEL_COLUMNS, Plan, plan_cohort
-from lesionlab.sources.phantom_truth import auroc, expected_auroc, malignancy_probability
+from lesionlab.phantoms.making import FAULTS, PhantomSummary, attach_labels_by_position, phantom
+from lesionlab.phantoms.plan import DIAGNOSES, LABEL_COLUMNS, Plan, plan_cohort
+from lesionlab.phantoms.truth import auroc, expected_auroc, malignancy_probability
 
 SIZE = (48, 36)
 SCHEMA_NAMES = {"age_approx": "age"}
@@ -272,7 +272,7 @@ def test_a_stopped_run_leaves_nothing_behind(tmp_path, monkeypatch):
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lesionlab.sources.phantom._write_tables", stop)
+    monkeypatch.setattr("lesionlab.phantoms.making._write_tables", stop)
     with pytest.raises(KeyboardInterrupt):
         phantom(tmp_path / "a", patients=1, image_size=SIZE)
     assert list(tmp_path.iterdir()) == []

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lesionlab.sources import phantom_truth
-from lesionlab.sources.lesion_looks import Look
+from lesionlab.phantoms import truth
+from lesionlab.phantoms.looks import Look
 
 _MELANOMA = "Malignant:Malignant melanocytic proliferations (Melanoma):"
 _EPIDERMAL = "Malignant:Malignant epidermal proliferations:"
@@ -179,10 +179,10 @@ def _draw_lesion(
     site_number = int(rng.choice(len(_SITES), p=shares))
     log_size = rng.standard_normal()
     metadata_score = patient_risk + 0.40 * risks[site_number] + 0.50 * log_size
-    probability = phantom_truth.malignancy_probability(metadata_score, metadata_signal)
+    probability = truth.malignancy_probability(metadata_score, metadata_signal)
     is_malignant = bool(rng.random() < probability)
-    image_score = phantom_truth.draw_image_score(is_malignant, image_signal, rng)
-    joint_score = phantom_truth.joint_score(
+    image_score = truth.draw_image_score(is_malignant, image_signal, rng)
+    joint_score = truth.joint_score(
         image_score, metadata_score, image_signal=image_signal, metadata_signal=metadata_signal
     )
     site = _maybe(rng, "anatom_site", list(_SITES)[site_number])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lesionlab.sources.wave_field import FloatImage
+from lesionlab.phantoms.wave_field import FloatImage
 
 _HAIR_COLOUR = np.array([0.13, 0.09, 0.08], np.float32)[:, None, None]
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lesionlab.sources.lesion_drawing import SKIN_TONES, Lesion, View, draw_lesion
-from lesionlab.sources.lesion_looks import choose_traits
-from lesionlab.sources.wave_field import Pose, cell_field, cloud_field
+from lesionlab.phantoms.drawing import SKIN_TONES, Lesion, View, draw_lesion
+from lesionlab.phantoms.looks import choose_traits
+from lesionlab.phantoms.wave_field import Pose, cell_field, cloud_field
 
 LOOKS = ("melanocytic", "keratotic", "translucent", "vascular")
 NEVUS = Lesion(look="melanocytic", severity=0.2, skin_type="II", seed=(0, 1))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from lesionlab.perceptual import (
+from lesionlab.imaging.perceptual import (
     MAX_DISTANCE,
     are_same_picture,
     find_near_duplicates,
@@ -21,7 +21,7 @@ from lesionlab.perceptual import (
     perceptual_hash,
 )
 
-HAM10000 = Path(__file__).parents[1] / "../shared/data/ham10000/images"
+HAM10000 = Path(__file__).parents[2] / "../shared/data/ham10000/images"
 needs_ham10000 = pytest.mark.skipif(
     not HAM10000.is_dir(), reason="the HAM10000 images are not beside this checkout"
 )

@@ -8,10 +8,10 @@ from types import MappingProxyType
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 
-from lesionlab.colour import convert_to_srgb
 from lesionlab.core.errors import DecodeError, InputError
-from lesionlab.formats import load_image, open_image, read_orientation
-from lesionlab.jpeg import decode_jpeg
+from lesionlab.imaging.colour import convert_to_srgb
+from lesionlab.imaging.formats import load_image, open_image, read_orientation
+from lesionlab.imaging.jpeg import decode_jpeg
 
 REJECTION_REASONS: Mapping[str, str] = MappingProxyType(
     {

@@ -1,0 +1,1 @@
+"""From image bytes to pixels, hashes and the squares that a network sees."""

@@ -1,0 +1,1 @@
+"""Synthetic lesions with known truth and planted faults."""

@@ -118,7 +118,7 @@ def test_the_whole_path_ends_each_step_with_the_next(run_cli, tmp_path: Path) ->
     assert done.code == 0
     assert done.out.index("metadata_linear") < done.out.index("prevalence")
     assert done.last == (
-        f"next: open {runs / 'prevalence' / 'report' / 'report.html'}")
+        f"next: open {runs / 'metadata_linear' / 'report' / 'report.html'}")
 
 
 def test_json_alone_is_on_stdout(run_cli, run_folder: Path, prepared: PreparedData,

@@ -244,8 +244,9 @@ def compare(
     from lesionlab.evaluation.comparing import compare_runs
 
     table = compare_runs(runs)
+    best = next(run for run in runs if run.name == table["run"].iloc[0])
     _close(is_json, lambda: table.to_dict("records"), table.to_string(index=False).splitlines(),
-           f"next: open {runs[0] / 'report' / 'report.html'}")
+           f"next: open {best / 'report' / 'report.html'}")
 
 
 @app.command(epilog="Example: lesionlab predict run/bundle photos/ --metadata photos.csv "

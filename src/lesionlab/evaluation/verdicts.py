@@ -131,8 +131,8 @@ def _judge_subgroups(subgroups: pd.DataFrame) -> Finding:
     worse = judged[judged["verdict"] == "clearly worse"].sort_values("difference")
     if worse.empty:
         return _finding("LL705", title, "passed", (
-            f"None of {len(judged)} comparisons of a subgroup with all images shows a clearly "
-            "lower AUROC; small differences would not show."))
+            f"AUROC is in no subgroup clearly lower than over all images ({len(judged)} compared); "
+            "small differences would not show."))
     named = [f"{row['subgroup']} ({row['class']}, {row['difference']:+.2f})"
              for _, row in worse.iterrows()]
     # A row is a part and a class: a part's images are counted once.

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -119,6 +118,8 @@ def build_backbone(model: ModelSettings) -> tuple[FrozenBackbone, Weights]:
         RecipeError: no such network in timm, or it has fewer stages.
         WeightsError: its weights are not here.
     """
+    import timm  # takes seconds to load, and recipes of metadata alone do without
+
     if not timm.is_model(model.backbone):
         close = difflib.get_close_matches(model.backbone, timm.list_models(), n=3)
         hint = f"; did you mean {', '.join(close)}?" if close else ""

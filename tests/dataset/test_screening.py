@@ -181,3 +181,10 @@ def test_copies_among_20_000_images_are_found_in_seconds(tmp_path: Path) -> None
     began = time.perf_counter()
     assert len(find_copies(store)) == 10_000
     assert time.perf_counter() - began < 4
+
+
+def test_a_few_files_are_spread_over_several_tasks(tmp_path: Path) -> None:
+    source = write_cohort(tmp_path / "clinic", 40)
+    data = build(source, tmp_path / "data")
+    shards = sorted((data.folder / "images").iterdir())
+    assert [ImageStore(folder=tmp_path / "data" / "images").ids.size, len(shards)] == [40, 3]

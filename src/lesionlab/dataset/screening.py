@@ -17,7 +17,9 @@ from lesionlab.imaging.perceptual import find_near_duplicates, hash_thumbnail, m
 from lesionlab.scaling import map_tasks, progress
 
 SHARD_ROWS = 256
-"""Images of one task and one file of the store; what a kill can cost each worker."""
+"""Most images of one task and one file of the store; what a kill can cost each worker."""
+LEAST_ROWS = 16
+"""Fewest images of one task; larger cohorts make this many tasks before tasks grow."""
 
 MOST_SIDE = 65_500
 """Pixels that libjpeg writes on one side."""
@@ -55,10 +57,13 @@ def screen_files(
     Tasks that an earlier, killed run finished are not repeated.
     """
     items = sorted(files.items())
+    # A few large photographs are spread over the processes too; by their number alone, so that
+    # the bytes of the store do not depend on the machine.
+    size = min(SHARD_ROWS, max(LEAST_ROWS, len(items) // LEAST_ROWS))
     tasks = [
-        ShardTask(number=number, folder=folder, files=tuple(items[start:start + SHARD_ROWS]),
+        ShardTask(number=number, folder=folder, files=tuple(items[start:start + size]),
                   size_px=size_px, limits=limits)
-        for number, start in enumerate(range(0, len(items), SHARD_ROWS))
+        for number, start in enumerate(range(0, len(items), size))
     ]
     pending = [task for task in tasks if not task.rejects.exists()]
     with progress(len(items), "reading images") as bar:

@@ -28,8 +28,8 @@ class FrozenBackbone(nn.Module):
     """Pixels to statistics of the first stages: colours and edges, then patterns and shapes.
 
     Each stage's feature map gives three numbers a channel: mean and standard deviation over the
-    picture, and the mean over its central half, where the lesion is. On lesions these tell more
-    than the last stage, which knows ImageNet's objects (docs/results.md has the steps).
+    picture, and the mean over its central half, where the lesion is. Stages after `num_stages`
+    know ImageNet's objects and add nothing on lesions (docs/results.md); they are not computed.
     """
 
     mean: Tensor

@@ -241,7 +241,7 @@ def compare(
     is_json: Json = False,
 ) -> None:
     """List evaluated runs on the same test images side by side, with intervals."""
-    from lesionlab.evaluation.comparing import compare_runs
+    from lesionlab.evaluation.comparing import compare as compare_runs
 
     table = compare_runs(runs)
     best = next(run for run in runs if run.name == table["run"].iloc[0])

@@ -8,7 +8,7 @@ import pytest
 from lesionlab.core import artifacts
 from lesionlab.core.errors import InputError
 from lesionlab.core.predictions import Predictions
-from lesionlab.evaluation.comparing import compare_runs
+from lesionlab.evaluation.comparing import compare
 
 IDS = [f"i{k}" for k in range(6)]
 TARGETS: list[str | None] = ["Benign", "Malignant"] * 3
@@ -33,7 +33,7 @@ def make_run(
 def test_the_best_run_is_first_with_its_interval(tmp_path: Path) -> None:
     runs = [make_run(tmp_path / name, value)
             for name, value in (("low", 0.6), ("none", None), ("high", 0.8))]
-    table = compare_runs(runs)
+    table = compare(runs)
     assert table.to_dict("records") == [
         {"run": "high", "auroc": "0.800 (0.500-0.900)", "images": 6, "groups": 4},
         {"run": "low", "auroc": "0.600 (0.500-0.900)", "images": 6, "groups": 4},
@@ -42,12 +42,12 @@ def test_the_best_run_is_first_with_its_interval(tmp_path: Path) -> None:
 
 def test_a_value_without_an_interval_is_shown_alone(tmp_path: Path) -> None:
     runs = [make_run(tmp_path / name, 0.7, low=None) for name in "ab"]
-    assert compare_runs(runs)["auroc"].tolist() == ["0.700", "0.700"]
+    assert compare(runs)["auroc"].tolist() == ["0.700", "0.700"]
 
 
 def read_problem(runs: list[Path]) -> str:
     with pytest.raises(InputError) as error:
-        compare_runs(runs)
+        compare(runs)
     return str(error.value)
 
 

@@ -16,7 +16,7 @@ from lesionlab.core.predictions import Predictions
 SHOWN = ("auroc", "average_precision", "balanced_accuracy", "brier")
 
 
-def compare_runs(runs: Sequence[Path]) -> pd.DataFrame:
+def compare(runs: Sequence[Path]) -> pd.DataFrame:
     """A row per run, best AUROC first: each metric of `SHOWN` with its 95 % interval.
 
     Raises:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from lesionlab.core import artifacts
+from lesionlab.core.errors import InputError
 from lesionlab.core.findings import Finding
 from lesionlab.core.terms import RESEARCH_USE
 from lesionlab.evaluation.curves import Figure
@@ -52,6 +55,13 @@ class ReportContext:
     num_looks: int | None = None
     """How often these images have been scored, this time included."""
     software_version: str | None = None
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> ReportContext:
+        """Read what `dataclasses.asdict` gave."""
+        return cls(**value | {
+            "flow": tuple(FlowStep(**step) for step in value["flow"]),
+            "baselines": tuple(Baseline(**baseline) for baseline in value["baselines"])})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,10 +145,56 @@ class Report:
             "confusion": self.figure("confusion").table.to_dict("records"),
             "curves": {figure.name: figure.table.to_dict("list") for figure in self.figures
                        if figure.name != "confusion"},
+            "figures": {figure.name: {"title": figure.title, "description": figure.description,
+                                      "reading": figure.reading} for figure in self.figures},
             "bootstrap": {"num_resamples": self.num_resamples, "seed": self.seed,
                           "unit": "group", "interval": "95 % percentile"},
             "context": asdict(self.context), "predictions_digest": self.predictions_digest,
             "notice": RESEARCH_USE})
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the content of report.json."""
+        return artifacts.digest_json(self.to_dict())
+
+    @classmethod
+    def from_dict(cls, value: dict[str, Any]) -> Report:
+        """Read what `to_dict` gave.
+
+        Raises:
+            InputError: a report of another format.
+        """
+        if value.get("schema_version") != SCHEMA_VERSION:
+            raise InputError(f"report of format {value.get('schema_version')}; this version reads "
+                             f"{SCHEMA_VERSION}: evaluate again")
+        tables = value["curves"] | {"confusion": value["confusion"]}
+        return cls(
+            context=ReportContext.from_dict(value["context"]), role=value["role"],
+            classes=tuple(value["classes"]), n_images=value["n_images"],
+            n_groups=value["n_groups"], num_unlabelled=value["num_unlabelled"],
+            prevalence=value["prevalence"], decision=Decision(**value["decision"]),
+            metrics=_read_table(value["metrics"]),
+            operating_points=_read_table(value["operating_points"]),
+            subgroups=_read_table(value["subgroups"]),
+            findings=tuple(map(Finding.from_dict, value["findings"])),
+            figures=tuple(Figure(name=name, table=_read_table(tables[name]), **texts)
+                          for name, texts in value["figures"].items()),
+            num_resamples=value["bootstrap"]["num_resamples"], seed=value["bootstrap"]["seed"],
+            predictions_digest=value["predictions_digest"])
+
+
+def _read_table(value: list[dict[str, Any]] | dict[str, list[Any]]) -> pd.DataFrame:
+    """The table of records or of columns; a number that is null becomes NaN again."""
+    table = pd.DataFrame(value, dtype=object)
+    return table.apply(_read_column)
+
+
+def _read_column(values: pd.Series) -> pd.Series:
+    """Floats and null as floats; whole numbers beside null stay whole, as they were written."""
+    kinds = set(map(type, values.dropna()))
+    if kinds <= {float} or (kinds == {float, int}):
+        return values.astype(float)
+    return values if values.isna().any() else values.infer_objects()
 
 
 def clean(value: Any) -> Any:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lesionlab.core import artifacts
 from lesionlab.core.cohort import list_some
-from lesionlab.core.errors import PredictionsError
+from lesionlab.core.errors import PredictionsError, StoreError
 from lesionlab.core.predictions import Predictions
 from lesionlab.evaluation import curves, operating_point, page, verdicts
 from lesionlab.evaluation.contents import Decision, Report, ReportContext
@@ -89,6 +89,19 @@ def save_report(report: Report, folder: Path) -> None:
     with artifacts.new_folder(folder) as new:
         artifacts.write_json(new / "report.json", report.to_dict())
         artifacts.write_text(new / "report.html", page.render(report))
+
+
+def load_report(folder: Path) -> Report:
+    """Read the report that `save_report` wrote into `folder`.
+
+    Raises:
+        StoreError: there is none.
+        InputError: it has another format.
+    """
+    path = folder / "report.json"
+    if not path.is_file():
+        raise StoreError(f"{folder} holds no report.json; make one with: lesionlab evaluate RUN")
+    return Report.from_dict(artifacts.read_json(path))
 
 
 def _choose_decision(classes: tuple[str, ...], thresholds: Thresholds) -> Decision:

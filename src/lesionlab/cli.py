@@ -32,7 +32,7 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random d
 def main() -> None:
     """Run a command; exit 0 fine, 1 findings, 2 the user's error, 3 a bug, 130 interrupted."""
     try:
-        app()
+        app(prog_name="lesionlab")  # whatever started it, such as `python -m`
     except SystemExit as stop:
         if stop.code == 130:  # Typer's answer to an interrupt
             _note("stopped; run the same command again to go on")

@@ -17,10 +17,11 @@ from lesionlab.dataset.screening import screen_files
 from lesionlab.dataset.store import ImageStore
 from lesionlab.imaging.decoding import DEFAULT_LIMITS
 from lesionlab.imaging.preprocessing import Preprocessing
+from lesionlab.inference.session import open_session
 from lesionlab.models.backbones import build_backbone, embed_with_torch, export_backbone
 from lesionlab.recipes import image_frozen
 from lesionlab.scaling import available_cpus
-from lesionlab.training.embedding import BATCH_SIZE, Embedder, open_session
+from lesionlab.training.embedding import BATCH_SIZE, Embedder
 from measuring import parse_images, report, time_in_turn
 
 ROUNDS = 3
@@ -43,7 +44,7 @@ def main() -> None:
 
     def embed() -> None:
         cache = Path(tempfile.mkdtemp())
-        Embedder(graph=exported.graph, num_features=exported.num_features, key="bench", seed=0,
+        Embedder(graph=exported.graph, key="bench", seed=0,
                  preprocessing=Preprocessing(size_px=size, decode_side=256),
                  cache=cache).embed(store, ids, 1)
         shutil.rmtree(cache)

@@ -35,7 +35,7 @@ def mean_colour_graph() -> bytes:
 
 @pytest.fixture
 def embedder(tmp_path: Path) -> Embedder:
-    return Embedder(graph=mean_colour_graph(), num_features=3, key="mean_colour", seed=0,
+    return Embedder(graph=mean_colour_graph(), key="mean_colour", seed=0,
                     preprocessing=Preprocessing(size_px=32, decode_side=64), cache=tmp_path)
 
 

@@ -17,6 +17,7 @@ from lesionlab.core.errors import BundleError
 from lesionlab.core.raw_values import as_number, as_text
 from lesionlab.core.terms import COLUMNS
 from lesionlab.imaging.preprocessing import Preprocessing
+from lesionlab.inference.session import open_session
 
 FORMAT_VERSION = 1
 MODEL_FILE = "model.onnx"
@@ -80,13 +81,8 @@ class ModelBundle:
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        """One thread inside a run: callers run batches side by side, which is faster."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
         try:
-            return onnxruntime.InferenceSession(
-                str(self.folder / MODEL_FILE), options, providers=["CPUExecutionProvider"])
+            return open_session(self.folder / MODEL_FILE)
         except Exception as error:  # onnxruntime raises a family without a common root
             raise BundleError(f"{self.folder / MODEL_FILE} does not load in onnxruntime "
                               f"{onnxruntime.__version__} ({error})") from error

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pandas as pd
 import platformdirs
 import pyarrow as pa
@@ -16,6 +15,7 @@ from lesionlab.core import artifacts
 from lesionlab.core.errors import DecodeError, StoreError
 from lesionlab.dataset.store import ImageStore
 from lesionlab.imaging.preprocessing import Preprocessing
+from lesionlab.inference.session import open_session
 from lesionlab.inputs.views import VIEW_VERSION, draw_view
 from lesionlab.scaling import map_tasks, progress
 from lesionlab.training.checked_files import read_checked, write_checked
@@ -43,7 +43,6 @@ class Embedder:
 
     graph: bytes
     """ONNX: `image` (N, S, S, 3) uint8 to `features` (N, D) float32."""
-    num_features: int
     key: str
     """Names the function that `graph` computes."""
     preprocessing: Preprocessing
@@ -116,14 +115,6 @@ class Embedder:
             with pa.ipc.new_file(sink, table.schema) as writer:
                 writer.write_table(table)
             write_checked(self.folder(int(view)), SHARD, ".arrow", sink.getvalue().to_pybytes())
-
-
-def open_session(graph: bytes) -> onnxruntime.InferenceSession:
-    """One thread inside a run: batches run side by side, which is faster on every CPU we saw."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def _decode(store: ImageStore, isic_id: str) -> np.ndarray:

@@ -178,7 +178,7 @@ def _open_image(recipe: Recipe, data: PreparedData, cache: Path) -> _Image | Non
     else:
         exported = ExportedBackbone.read(graph, weights)
     embedder = Embedder(
-        graph=exported.graph, num_features=exported.num_features, key=key, seed=recipe.seed,
+        graph=exported.graph, key=key, seed=recipe.seed,
         preprocessing=Preprocessing(size_px=recipe.image.size_px, decode_side=data.size_px),
         cache=cache)
     return _Image(backbone=backbone, exported=exported, embedder=embedder)

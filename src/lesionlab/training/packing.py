@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from safetensors.numpy import save as to_safetensors
+from scipy.special import softmax
 
 import lesionlab
 from lesionlab.core import artifacts
@@ -44,9 +45,8 @@ class TrainedParts:
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """(N, classes) float64 calibrated probabilities of (N, D) float32 features."""
-        logits = self.head.logits(features).astype(np.float64) / self.temperature
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return shifted / shifted.sum(axis=1, keepdims=True)
+        logits = self.head.logits(features).astype(np.float64)
+        return softmax(logits / self.temperature, axis=1)
 
     @property
     def num_features(self) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
@@ -196,6 +197,5 @@ def _one_row(head: Head, train: HeadRows, valid: HeadRows, start: float) -> pd.D
 
 def _loss(head: Head, rows: HeadRows) -> float:
     logits = head.logits(rows.features).astype(np.float64)
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares = shifted / shifted.sum(axis=1, keepdims=True)
+    shares = softmax(logits, axis=1)
     return float(log_loss(rows.target_index, shares, labels=np.arange(logits.shape[1])))

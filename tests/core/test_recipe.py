@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lesionlab.core.errors import RecipeError
-from lesionlab.core.recipe import (
+from lesionlab.core.recipe import Recipe
+from lesionlab.core.settings import (
     FitSettings,
     ImageSettings,
     MetadataSettings,
     ModelSettings,
-    Recipe,
     refuse_feature,
 )
 from lesionlab.core.terms import WIDE_INPUTS
@@ -106,9 +106,15 @@ def test_settings_are_checked_together_not_one_by_one() -> None:
     ("model.hidden_units=64,0", ("model settings are out of range:\n"
      "  - hidden_units is (64, 0), not all above 0")),
     ("model.weights=file:", ("model settings are out of range:\n"
-     "  - weights is 'file:', not package, file:PATH or hub")),
-    ("model.head=tree", ("model settings are out of range:\n"
-     "  - head is 'tree', not one of ('prevalence', 'linear', 'mlp', 'boosting')")),
+     "  - weights is 'file:', not package, file:PATH, hub or random")),
+    ("model.head=tree", ("--set model.head is 'tree'; choose prevalence, linear, mlp, boosting, "
+     "stack, ensemble")),
+    ("image.num_test_views=3", "--set image.num_test_views is '3'; choose 1, 2, 4, 8"),
+    ("sample.valid_images=-1", ("sample settings are out of range:\n"
+     "  - valid_images is -1, below 0")),
+    ("fit.warm_up=1", "fit settings are out of range:\n  - warm_up is 1.0, not in [0, 1)"),
+    ("model.members=a,b", ("the recipe is out of range:\n  - model.members names the runs of an "
+     "ensemble: set it for model.head=ensemble alone")),
     ("model.head=mlp", ("the recipe is out of range:\n  - the model sees neither image nor "
      "metadata: set model.backbone or metadata.columns")),
     ("metadata.columns=dx,lesion_id,hairy,mel_ulcer", ("metadata.columns is out of range:\n"

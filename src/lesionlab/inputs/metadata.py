@@ -14,7 +14,7 @@ from lesionlab.core import artifacts
 from lesionlab.core.cohort import join_problems
 from lesionlab.core.errors import InputError, RecipeError
 from lesionlab.core.raw_values import as_number, as_text
-from lesionlab.core.recipe import refuse_feature
+from lesionlab.core.settings import refuse_feature
 from lesionlab.core.terms import COLUMNS
 
 FORMAT_VERSION = 1

@@ -5,9 +5,6 @@ Shapes: B images, S side, C channels, H x W of a feature map, D features.
 
 from __future__ import annotations
 
-import difflib
-import logging
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +14,9 @@ from torch import Tensor, nn
 
 from lesionlab.core import artifacts
 from lesionlab.core.errors import RecipeError
-from lesionlab.core.recipe import ImageSettings, ModelSettings
+from lesionlab.core.settings import ImageSettings, ModelSettings
+from lesionlab.models.exporting import export_module
+from lesionlab.models.networks import check_backbone
 from lesionlab.models.weights import Weights, load_weights
 
 POOLING_VERSION = 1
@@ -42,8 +41,16 @@ class FrozenBackbone(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(config["mean"]).reshape(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(config["std"]).reshape(1, 3, 1, 1))
         self._maps: list[Tensor] = []
-        for stage in find_stages(name, network)[:num_stages]:
+        stages = find_stages(name, network)
+        self._unused = stages[num_stages:]
+        for stage in stages[:num_stages]:
             stage.register_forward_hook(self._keep)
+
+    def used_parameters(self) -> list[nn.Parameter]:
+        """Those up to the last stage that is pooled."""
+        unused = {id(p) for stage in self._unused for p in stage.parameters()}
+        return [p for name, p in self.network.named_parameters()
+                if id(p) not in unused and not name.startswith(("classifier", "fc", "conv_head"))]
 
     def _keep(self, _module: nn.Module, _inputs: object, x_BCHW: Tensor) -> None:
         self._maps.append(x_BCHW)
@@ -120,10 +127,7 @@ def build_backbone(model: ModelSettings) -> tuple[FrozenBackbone, Weights]:
     """
     import timm  # takes seconds to load, and recipes of metadata alone do without
 
-    if not timm.is_model(model.backbone):
-        close = difflib.get_close_matches(model.backbone, timm.list_models(), n=3)
-        hint = f"; did you mean {', '.join(close)}?" if close else ""
-        raise RecipeError(f"model.backbone={model.backbone}: timm has no such network{hint}")
+    check_backbone(model.backbone)
     network = timm.create_model(model.backbone, pretrained=False)
     num_stages = len(find_stages(model.backbone, network))
     if model.num_stages > num_stages:
@@ -145,15 +149,7 @@ def backbone_key(model: ModelSettings, image: ImageSettings, weights_digest: str
 def export_backbone(backbone: FrozenBackbone, weights: Weights, size_px: int) -> ExportedBackbone:
     """The backbone as one ONNX graph for batches of any length."""
     pixels = torch.zeros(2, size_px, size_px, 3, dtype=torch.uint8)
-    batch = torch.export.Dim("num_images", min=1, max=65536)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # deprecations inside the exporter, not ours to mend
-        program = torch.onnx.export(
-            backbone, (pixels,), dynamo=True, input_names=["image"], output_names=["features"],
-            dynamic_shapes=({0: batch},), verbose=False)
-    assert program is not None
-    return ExportedBackbone.read(program.model_proto.SerializeToString(), weights)
+    return ExportedBackbone.read(export_module(backbone, {"image": pixels}, "features"), weights)
 
 
 def embed_with_torch(backbone: FrozenBackbone, squares: np.ndarray) -> np.ndarray:

@@ -13,6 +13,8 @@ from lesionlab.phantoms.making import phantom
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
+# Tests are small: a second thread costs more than it saves, and results do not depend on it.
+os.environ["OMP_NUM_THREADS"] = "1"
 # No window is ever opened, nor by a test's child process.
 os.environ["MPLBACKEND"] = "Agg"
 
@@ -42,12 +44,28 @@ def acral() -> Path:
     return find_real_data("acral")
 
 
+SMALL_NETWORK = [
+    "image.size_px=32", "fit.max_epochs=1", "model.weights=random", "fit.precision=float32"]
+"""What makes a network quick: small pictures, no weights to read, no trial."""
+
 SMALL_SETTINGS = {
     "metadata_mlp": ["fit.max_epochs=12"],
     "image_frozen": ["image.size_px=64", "image.num_views=2", "fit.max_epochs=3"],
     "fusion_frozen": ["image.size_px=64", "image.num_views=2", "fit.max_epochs=3"],
 }
 """What makes a recipe quick on the small phantom."""
+STUDY_SETTINGS = [*SMALL_NETWORK, "fit.frozen_epochs=1"]
+SMALL_SETTINGS |= {
+    "stack_boosting": ["image.size_px=64", "image.num_views=2"],
+    "image_cnn": SMALL_NETWORK, "image_metadata_cnn": SMALL_NETWORK,
+    "finetuned": [*SMALL_NETWORK, "image.num_views=2", "image.num_test_views=2"],
+    "fusion_concat": [*SMALL_NETWORK, "image.num_views=2", "image.num_test_views=2"],
+    "fusion_metablock": [*SMALL_NETWORK, "image.num_views=2", "image.num_test_views=1"],
+    "mobilenetv2_5000_aug_frozen": SMALL_NETWORK, "multiclass_frozen": SMALL_NETWORK,
+} | dict.fromkeys(
+    ("mobilenetv2_5000", "mobilenetv2_10000", "mobilenetv2_5000_unbalanced_valid",
+     "mobilenetv2_5000_unbalanced", "mobilenetv2_5000_aug", "resnet50_5000",
+     "mobilenetv2_5000_metadata", "multiclass_finetuned"), STUDY_SETTINGS)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,9 @@ from lesionlab.imaging.decoding import decode_rgb
 from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inputs.views import draw_view
 from lesionlab.training import embedding
-from lesionlab.training.embedding import Embedder, default_cache
+from lesionlab.training.embedding import Embedder, FeatureViews, default_cache
+
+VIEWS = FeatureViews(preprocessing=Preprocessing(size_px=32, decode_side=64), seed=0)
 
 
 def mean_colour_graph() -> bytes:
@@ -35,8 +37,7 @@ def mean_colour_graph() -> bytes:
 
 @pytest.fixture
 def embedder(tmp_path: Path) -> Embedder:
-    return Embedder(graph=mean_colour_graph(), key="mean_colour", seed=0,
-                    preprocessing=Preprocessing(size_px=32, decode_side=64), cache=tmp_path)
+    return Embedder(graph=mean_colour_graph(), key="mean_colour", views=VIEWS, cache=tmp_path)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_features_are_those_of_each_view(
     for n, isic_id in enumerate(ids):
         rgb = decode_rgb(prepared.store.read(isic_id))
         for view in range(3):
-            square = draw_view(rgb, view, preprocessing=embedder.preprocessing, seed=0,
+            square = draw_view(rgb, view, preprocessing=VIEWS.preprocessing, seed=0,
                                image_key=str(keys[isic_id]))
             np.testing.assert_allclose(found[n, view], square.mean((0, 1)), rtol=1e-3)
 
@@ -123,8 +124,9 @@ def test_the_same_bytes_under_another_id_are_known(
 
 @pytest.mark.parametrize(("change", "num_views"), [
     ({"key": "other weights"}, 2),
-    ({"preprocessing": Preprocessing(size_px=32, decode_side=48)}, 2),
-    ({"seed": 1}, 1),  # the plain view has no draw in it
+    ({"views": dataclasses.replace(
+        VIEWS, preprocessing=Preprocessing(size_px=32, decode_side=48))}, 2),
+    ({"views": dataclasses.replace(VIEWS, seed=1)}, 1),  # the plain view has no draw in it
 ])
 def test_what_a_feature_depends_on_is_in_its_address(
     change: dict, num_views: int, embedder: Embedder, prepared: PreparedData, ids: list[str],

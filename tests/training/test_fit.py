@@ -25,9 +25,11 @@ from lesionlab.dataset.prepared import PreparedData
 from lesionlab.evaluation.operating_point import choose_thresholds
 from lesionlab.inference.predicting import predict_role
 from lesionlab.models.backbones import build_backbone
+from lesionlab.models.weights import CHOICES
 from lesionlab.recipes import find_recipe
-from lesionlab.training import embedding, fit
-from lesionlab.training.fit import TrainedRun, train
+from lesionlab.training import embedding, features
+from lesionlab.training.fit import train
+from lesionlab.training.run import TrainedRun
 
 KILLED = """
 import os, signal, sys
@@ -124,7 +126,7 @@ def test_a_second_training_does_no_backbone_work(
         raise AssertionError("the backbone was used")
 
     monkeypatch.setattr(embedding, "open_session", fail)
-    monkeypatch.setattr(fit, "export_backbone", fail)
+    monkeypatch.setattr(features, "export_backbone", fail)
     train(prepared, small("image_frozen", "fit.l2=7"), tmp_path / "run", cache=cache)
     assert list_files(cache) == before
 
@@ -325,7 +327,7 @@ def test_weights_that_are_not_here_leave_no_run(prepared: PreparedData, tmp_path
     recipe = small("image_frozen", f"model.weights=file:{tmp_path}/none.pth")
     with pytest.raises(WeightsError) as error:
         train(prepared, recipe, tmp_path / "run", cache=tmp_path / "cache")
-    assert str(error.value) == f"model.weights: no file {tmp_path}/none.pth"
+    assert str(error.value) == f"model.weights: no file {tmp_path}/none.pth; {CHOICES}"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -340,12 +342,12 @@ def test_a_damaged_backbone_in_the_cache_is_exported_again(
     whole = path.read_bytes()
     path.write_bytes(whole[:-1] + b"x")
 
-    def export(_backbone: Any, weights: Any, _size: int) -> fit.ExportedBackbone:
-        return fit.ExportedBackbone.read(whole, weights)
+    def export(_backbone: Any, weights: Any, _size: int) -> features.ExportedBackbone:
+        return features.ExportedBackbone.read(whole, weights)
 
-    monkeypatch.setattr(fit, "export_backbone", export)
+    monkeypatch.setattr(features, "export_backbone", export)
     with caplog.at_level(logging.WARNING):
-        fit._open_image(small("image_frozen"), prepared, own)
+        features._open_backbone(small("image_frozen"), prepared, own)
     assert caplog.messages == [
         f"{path} was damaged and is removed from the cache; its content is computed again"]
     assert path.read_bytes() == whole

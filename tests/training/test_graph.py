@@ -1,5 +1,6 @@
 """The graph computes what encoder and head compute, for any row."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import softmax
 
 from factories import clean_frame
 from lesionlab.core.recipe import Recipe
@@ -19,6 +21,7 @@ from lesionlab.recipes import find_recipe
 from lesionlab.training.graph import write_graph
 from lesionlab.training.packing import PARITY_TOLERANCE, TrainedParts
 from lesionlab.training.solving import HeadRows, fit_head
+from lesionlab.training.trained import FeatureModel
 
 NUMBERS = [name for name, column in COLUMNS.items()
            if column.role == "input" and column.kind == "number"]
@@ -46,8 +49,8 @@ def random_head(seed: int, widths: list[int], num_members: int) -> DenseHead:
 
 def run_graph(parts: TrainedParts, num_classes: int, rows: pd.DataFrame) -> np.ndarray:
     graph = write_graph(
-        encoder=parts.encoder, backbone=None, head=parts.head, temperature=parts.temperature,
-        num_classes=num_classes, size_px=0, num_features=parts.num_features)
+        encoder=parts.encoder, write_model=parts.model.write, logit_shift=parts.logit_shift,
+        temperature=parts.temperature, num_classes=num_classes, size_px=0)
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     feeds = {name: raw_values(rows, name) for name in parts.encoder.columns}
     feeds = feeds or {"num_rows": np.zeros(len(rows), np.float32)}
@@ -56,8 +59,9 @@ def run_graph(parts: TrainedParts, num_classes: int, rows: pd.DataFrame) -> np.n
 
 def make_parts(encoder: MetadataEncoder, head: Head, temperature: float = 1.0) -> TrainedParts:
     return TrainedParts(recipe=Recipe(name="r", metadata=find_recipe("metadata_linear").metadata),
-                        encoder=encoder, head=head, temperature=temperature, exported=None,
-                        preprocessing=None)
+                        encoder=encoder, temperature=temperature, preprocessing=None,
+                        model=FeatureModel(backbone=None, exported=None, head=head,
+                                           num_metadata=len(encoder.feature_names)))
 
 
 @given(encoders, st.data(), st.integers(0, 99), st.floats(0.05, 20))
@@ -75,7 +79,7 @@ def test_the_graph_equals_encoder_and_head(
     head = random_head(seed, [len(encoder.feature_names), *hidden, num_classes], num_members)
     parts = make_parts(encoder, head, temperature)
     found = run_graph(parts, num_classes, rows)
-    expected = parts.probabilities(encoder.encode(rows))
+    expected = parts.probabilities(None, encoder.encode(rows))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=0, atol=PARITY_TOLERANCE)
     np.testing.assert_allclose(found.sum(axis=1), 1, rtol=0, atol=1e-5)
@@ -93,7 +97,7 @@ def test_trees_in_the_graph_equal_trees_outside(num_classes: int) -> None:
     parts = make_parts(encoder, fit_head(recipe, rows, rows, num_classes).head)
     frame.loc[frame.index[:9], "sex"] = "unseen"
     found = run_graph(parts, num_classes, frame)
-    np.testing.assert_allclose(found, parts.probabilities(encoder.encode(frame)), rtol=0,
+    np.testing.assert_allclose(found, parts.probabilities(None, encoder.encode(frame)), rtol=0,
                                atol=PARITY_TOLERANCE)
     assert found.std() > 0
 
@@ -101,4 +105,14 @@ def test_trees_in_the_graph_equal_trees_outside(num_classes: int) -> None:
 def test_a_model_that_sees_nothing_answers_every_row() -> None:
     parts = make_parts(MetadataEncoder(codes=()), random_head(0, [0, 3], 1))
     found = run_graph(parts, 3, pd.DataFrame(index=range(7)))
-    np.testing.assert_allclose(found, parts.probabilities(np.zeros((7, 0), np.float32)), atol=1e-6)
+    expected = parts.probabilities(None, np.zeros((7, 0), np.float32))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_logits_are_shifted_to_another_prior() -> None:
+    parts = make_parts(MetadataEncoder(codes=()), random_head(0, [0, 3], 1), temperature=2.0)
+    shift = np.array([0.5, -1.5, 1.0])
+    shifted = dataclasses.replace(parts, logit_shift=shift)
+    logits = parts.model.logits(None, np.zeros((4, 0), np.float32))
+    found = run_graph(shifted, 3, pd.DataFrame(index=range(4)))
+    np.testing.assert_allclose(found, softmax((logits + shift) / 2, axis=1), atol=1e-6)

@@ -16,11 +16,12 @@ from lesionlab.core.errors import BundleError
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.inference.bundle import ModelBundle
 from lesionlab.inputs.metadata import MetadataEncoder
-from lesionlab.models.heads import DenseHead, Layer, prior_head
+from lesionlab.models.heads import DenseHead, Head, Layer, prior_head
 from lesionlab.recipes import find_recipe
 from lesionlab.training import packing
 from lesionlab.training.fit import train
 from lesionlab.training.packing import TrainedParts, check_parity, write_bundle
+from lesionlab.training.trained import FeatureModel
 
 
 @pytest.fixture
@@ -30,22 +31,28 @@ def parts(prepared: PreparedData) -> TrainedParts:
     rng = np.random.default_rng(0)
     width = len(encoder.feature_names)
     layer = Layer(rng.normal(size=(width, 2)).astype(np.float32), np.zeros(2, np.float32))
-    return TrainedParts(recipe=recipe, encoder=encoder, exported=None, preprocessing=None,
-                        head=DenseHead(members=((layer,),)), temperature=1.5)
+    return TrainedParts(recipe=recipe, encoder=encoder, preprocessing=None, temperature=1.5,
+                        model=as_model(DenseHead(members=((layer,),)), width))
+
+
+def as_model(head: Head, num_metadata: int) -> FeatureModel:
+    return FeatureModel(backbone=None, exported=None, head=head, num_metadata=num_metadata)
 
 
 def perturb(parts: TrainedParts, by: float) -> TrainedParts:
-    assert isinstance(parts.head, DenseHead)
-    (layer,), = parts.head.members
+    assert isinstance(parts.model, FeatureModel)
+    assert isinstance(parts.model.head, DenseHead)
+    (layer,), = parts.model.head.members
     changed = Layer(layer.weight + np.float32([by, 0]), layer.bias)
-    return dataclasses.replace(parts, head=DenseHead(members=((changed,),)))
+    model = as_model(DenseHead(members=((changed,),)), parts.model.num_metadata)
+    return dataclasses.replace(parts, model=model)
 
 
 def test_what_was_packed_is_what_was_trained(
     parts: TrainedParts, prepared: PreparedData, tmp_path: Path
 ) -> None:
     bundle = write_bundle(tmp_path, parts, prepared)
-    assert check_parity(bundle, parts, prepared, None) <= 1e-6
+    assert check_parity(bundle, parts, prepared) <= 1e-6
     tensors = load_file(tmp_path / "weights.safetensors")
     assert set(tensors) == {"head.0.0.weight", "head.0.0.bias"}
     assert MetadataEncoder.from_dict(bundle.manifest["metadata_encoder"]) == parts.encoder
@@ -58,10 +65,10 @@ def test_a_head_changed_after_packing_is_refused(
     changed = perturb(parts, 0.5)
     rows = prepared.rows("valid").iloc[:packing.PARITY_ROWS]
     differences = np.abs(bundle.run(None, rows)
-                         - changed.probabilities(changed.encoder.encode(rows))).max(axis=1)
+                         - changed.probabilities(None, changed.encoder.encode(rows))).max(axis=1)
     worst = pd.Series(differences, index=rows.index).sort_values(ascending=False).index
     with pytest.raises(BundleError) as error:
-        check_parity(bundle, changed, prepared, None)
+        check_parity(bundle, changed, prepared)
     assert str(error.value) == (
         f"the bundle does not compute what was trained: probabilities differ by up to "
         f"{differences.max():.2g}, allowed is 0.0001, on {list_some(worst)}; "
@@ -72,9 +79,9 @@ def test_a_small_change_is_allowed_and_a_number_that_is_none_is_not(
     parts: TrainedParts, prepared: PreparedData, tmp_path: Path
 ) -> None:
     bundle = write_bundle(tmp_path, parts, prepared)
-    assert 0 < check_parity(bundle, perturb(parts, 1e-5), prepared, None) <= 1e-4
+    assert 0 < check_parity(bundle, perturb(parts, 1e-5), prepared) <= 1e-4
     with pytest.raises(BundleError, match=r"differ by up to nan, allowed is 0\.0001"):
-        check_parity(bundle, perturb(parts, np.nan), prepared, None)
+        check_parity(bundle, perturb(parts, np.nan), prepared)
 
 
 def test_a_refused_bundle_leaves_no_run(

@@ -1,49 +1,138 @@
 """Every recipe trains, packs, predicts and is scored, all the same way."""
 
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import load_file
 
-from conftest import TrainSmall
+from conftest import SMALL_SETTINGS, TrainSmall
 from lesionlab.core import artifacts
+from lesionlab.core.errors import InputError
 from lesionlab.core.predictions import Predictions
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.inference.bundle import ModelBundle
 from lesionlab.inference.predicting import predict
 from lesionlab.inference.scoring import evaluate
-from lesionlab.recipes import RECIPES
-from lesionlab.training.fit import TrainedRun
+from lesionlab.inputs.metadata import MetadataEncoder
+from lesionlab.recipes import RECIPES, STUDY, find_recipe
+from lesionlab.training import loop
+from lesionlab.training.fit import train
+from lesionlab.training.run import TrainedRun
+from lesionlab.training.tuning import FittedNetwork, fit_network
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=RECIPES)
+TRAINED = [name for name in RECIPES if name != "ensemble"]
+"""An ensemble is made of runs; tests/training/test_ensembling.py does."""
+NETWORKS = [name for name in TRAINED if find_recipe(name).model.tuning == "network"]
+HEAD_HISTORY = ["epoch", "member", "train_loss", "valid_loss", "seconds"]
+NETWORK_HISTORY = ["phase", "epoch", "member", "train_loss", "valid_loss", "valid_auroc",
+                   "learning_rate", "images_per_second", "waiting_share", "seconds"]
+
+
+@pytest.fixture(params=TRAINED)
 def run(request: pytest.FixtureRequest, train_small: TrainSmall) -> Path:
     return train_small(request.param)
 
 
+def test_every_experiment_of_the_study_has_a_recipe() -> None:
+    assert [recipe.__name__ for recipe in STUDY] == [
+        "metadata_linear", "metadata_mlp", "image_cnn", "image_metadata_cnn", "mobilenetv2_5000",
+        "mobilenetv2_10000", "mobilenetv2_5000_unbalanced_valid", "mobilenetv2_5000_unbalanced",
+        "mobilenetv2_5000_aug", "mobilenetv2_5000_aug_frozen", "resnet50_5000",
+        "mobilenetv2_5000_metadata", "multiclass_frozen", "multiclass_finetuned"]
+    assert {recipe.__name__ for recipe in STUDY} <= set(RECIPES)
+
+
 def test_a_run_holds_what_it_promises(run: Path) -> None:
     assert sorted(path.name for path in run.iterdir()) == [
-        "bundle", "history.csv", "predictions_valid.parquet", "recipe.json", "training.json"]
+        "bundle", "history.csv", "predictions_valid.parquet", "recipe.json",
+        "training.json", "training_images.parquet"]
     files = {path.name for path in (run / "bundle").iterdir()}
-    assert files - {"weights.safetensors"} == {"MODEL_CARD.md", "manifest.json", "model.onnx"}
+    optional = {"weights.safetensors", "context.onnx"}
+    assert files - optional == {"MODEL_CARD.md", "manifest.json", "model.onnx"}
     trained = TrainedRun.load(run)
-    has_tensors = trained.recipe.model.head != "boosting"
-    assert ("weights.safetensors" in files) == has_tensors
+    assert ("weights.safetensors" in files) == (trained.recipe.model.head != "boosting")
     assert trained.summary["parity_difference"] <= 1e-4
-    assert set(trained.summary["seconds"]) == {"backbone", "features", "head", "packing"}
+    assert trained.summary["num_parameters"] > 0
+    assert all(seconds >= 0 for seconds in trained.summary["seconds"].values())
 
 
 def test_history_has_a_row_an_epoch(run: Path) -> None:
     history = pd.read_csv(run / "history.csv")
     trained = TrainedRun.load(run)
-    assert list(history) == ["epoch", "member", "train_loss", "valid_loss", "seconds"]
-    assert history["epoch"].tolist() == list(range(1, len(history) + 1))
-    assert len(history) == trained.summary["num_epochs"] <= trained.recipe.fit.max_epochs
-    assert np.isfinite(history.to_numpy(float)).all()
+    is_network = trained.recipe.model.tuning == "network"
+    assert list(history) == (NETWORK_HISTORY if is_network else HEAD_HISTORY)
+    assert len(history) == trained.summary["num_epochs"]
+    fit = trained.recipe.fit
+    for _, rows in history.groupby("member"):
+        assert rows["epoch"].tolist() == list(range(1, len(rows) + 1))
+        assert len(rows) <= fit.max_epochs + fit.frozen_epochs
+    numbers = history.drop(columns=["phase", "valid_auroc"], errors="ignore")
+    assert np.isfinite(numbers.to_numpy(float)).all()
+
+
+def test_an_image_without_metadata_is_predicted(
+    run: Path, prepared: PreparedData, tmp_path: Path
+) -> None:
+    isic_id = str(prepared.rows("test").index[0])
+    (tmp_path / f"{isic_id}.jpg").write_bytes(prepared.store.read(isic_id))
+    result = predict(ModelBundle.load(run), [tmp_path])
+    assert result.table["error"].isna().all()
+    found = result.table[["p_Benign", "p_Malignant"]].to_numpy(float)
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
+class StoppedError(Exception):
+    """Raised in the place of a kill."""
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_interrupted_training_goes_on(
+    name: str, train_small: TrainSmall, prepared: PreparedData, cache: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = train_small(name)
+    recipe = TrainedRun.load(whole).recipe
+    encoder = MetadataEncoder.fit(prepared.rows("train"), recipe.metadata.columns)
+    finish = loop._finish_epoch
+
+    def stop(*_: object) -> None:
+        raise StoppedError
+
+    def run_network() -> FittedNetwork:
+        return fit_network(prepared, recipe, encoder, tmp_path / "run", cache=cache,
+                           most_cache_bytes=1 << 30, on_stage=lambda _: None)
+
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "READ_EVERY", 1)
+    monkeypatch.setattr(loop, "_finish_epoch", stop)
+    with pytest.raises(StoppedError):
+        run_network()
+    monkeypatch.setattr(loop, "_finish_epoch", finish)
+    state = run_network().built.network.state_dict()
+    stored = load_file(whole / "bundle" / "weights.safetensors")
+    assert stored.keys() == state.keys()
+    for key, value in stored.items():
+        np.testing.assert_array_equal(value, state[key].numpy(), err_msg=key)
+
+
+def test_a_cache_that_is_too_small_is_said(
+    prepared: PreparedData, cache: Path, tmp_path: Path
+) -> None:
+    recipe = find_recipe("finetuned").with_settings(SMALL_SETTINGS["finetuned"])
+    with pytest.raises(InputError) as error:
+        train(prepared, recipe, tmp_path / "run", cache=cache, most_cache_bytes=1000)
+    assert re.fullmatch(
+        r"the frozen stages of tf_efficientnet_lite0 would take 0\.0 GB in the cache, allowed are "
+        r"0\.0 GB; raise --cache-limit, or lower image\.num_views or image\.size_px, or set "
+        r"model\.num_frozen_stages to a later stage", str(error.value))
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_manifest_names_data_split_and_recipe(run: Path, prepared: PreparedData) -> None:

@@ -12,12 +12,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lesionlab.core import artifacts
+from lesionlab.core import artifacts, displays
 from lesionlab.core.cohort import join_problems, list_some
 from lesionlab.core.errors import PredictionsError
 
 SUM_TOLERANCE = 1e-3
 """How far the probabilities of a row may be from 1 in sum, rounding in CSV files included."""
+
+NUM_SHOWN = 5
+"""Rows that a notebook shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,14 @@ class Predictions:
         return cls(table=pa.table(columns), classes=tuple(classes), role=role,
                    data_digest=data_digest)
 
+    def replace_probabilities(self, probabilities: np.ndarray) -> Predictions:
+        """The same rows with other (N, classes) probabilities, in the order of `frame`."""
+        columns = self.table.to_pydict()
+        return Predictions.from_arrays(
+            ids=columns["isic_id"], groups=columns["group_id"], targets=columns["target"],
+            probabilities=probabilities, classes=self.classes, role=self.role,
+            data_digest=self.data_digest)
+
     @classmethod
     def load(cls, path: Path) -> Predictions:
         """Read what `save` wrote."""
@@ -127,6 +138,16 @@ class Predictions:
         codes = pd.factorize(self.table["group_id"].to_pandas())[0].astype(np.int64)
         codes.flags.writeable = False
         return codes
+
+    def _repr_html_(self) -> str:
+        groups = int(self.group_index.max(initial=-1)) + 1
+        rows = zip(*(column.to_pylist() for column in self.table.slice(0, NUM_SHOWN).columns),
+                   strict=True)
+        return displays.show_value(
+            "Predictions", {"role": self.role, "images": len(self), "groups": groups,
+                            "digest": self.digest[:12]},
+            displays.show_table(f"First {min(NUM_SHOWN, len(self))} rows",
+                                self.table.column_names, rows, num_left=3))
 
     def __len__(self) -> int:
         return self.table.num_rows

@@ -16,19 +16,24 @@ def write_checked(folder: Path, prefix: str, suffix: str, content: bytes) -> Non
     artifacts.write_bytes(folder / f"{prefix}-{_short_digest(content)}{suffix}", content)
 
 
-def read_checked(folder: Path, prefix: str, suffix: str) -> Iterator[bytes]:
-    """The content of each file that `write_checked` wrote, in name order.
+def find_checked(folder: Path, prefix: str, suffix: str) -> Iterator[Path]:
+    """Each whole file that `write_checked` wrote, in name order.
 
     A file whose content is not what its name says is removed and said: it can be made again.
     """
     for path in sorted(folder.glob(f"{prefix}-*{suffix}")):
-        content = path.read_bytes()
-        if path.name == f"{prefix}-{_short_digest(content)}{suffix}":
-            yield content
+        if path.name == f"{prefix}-{_short_digest(path.read_bytes())}{suffix}":
+            yield path
             continue
         path.unlink(missing_ok=True)
         _LOG.warning("%s was damaged and is removed from the cache; its content is computed again",
                      path)
+
+
+def read_checked(folder: Path, prefix: str, suffix: str) -> Iterator[bytes]:
+    """The content of each file of `find_checked`."""
+    for path in find_checked(folder, prefix, suffix):
+        yield path.read_bytes()
 
 
 def _short_digest(content: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,13 @@ import platformdirs
 import pyarrow as pa
 
 from lesionlab.core import artifacts
-from lesionlab.core.errors import DecodeError, StoreError
 from lesionlab.dataset.store import ImageStore
 from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inference.session import open_session
 from lesionlab.inputs.views import VIEW_VERSION, draw_view
 from lesionlab.scaling import map_tasks, progress
-from lesionlab.training.checked_files import read_checked, write_checked
+from lesionlab.training.checked_files import find_checked, write_checked
+from lesionlab.training.sources import decode_stored
 
 BATCH_SIZE = 4
 """Squares of one run of the backbone; larger ones fall out of the processor's cache."""
@@ -33,44 +34,83 @@ def default_cache() -> Path:
     return Path(platformdirs.user_cache_dir("lesionlab"))
 
 
+class Views(Protocol):
+    """How views are drawn, and what they depend on."""
+
+    def describe(self, view: int) -> dict[str, Any]:
+        """All that view `view` of an image depends on beside the image, as a JSON object."""
+        ...
+
+    def draw(
+        self, store: ImageStore, keys: pd.Series, items: Sequence[tuple[int, str]]
+    ) -> np.ndarray:
+        """(B, S, S, 3) uint8 of each (view, id); `keys` holds the digest of each stored image."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureViews:
+    """The plain view, and light ones by `inputs.views`, each cut from the whole stored picture."""
+
+    preprocessing: Preprocessing
+    seed: int
+
+    def describe(self, view: int) -> dict[str, Any]:
+        """Preprocessing, and but for view 0 the seed."""
+        plain: dict[str, Any] = {"preprocessing": self.preprocessing.to_dict()}
+        return plain | ({"seed": self.seed, "view_version": VIEW_VERSION} if view else {})
+
+    def draw(
+        self, store: ImageStore, keys: pd.Series, items: Sequence[tuple[int, str]]
+    ) -> np.ndarray:
+        """(B, S, S, 3) uint8 of each (view, id), each picture decoded once."""
+        pictures = {name: decode_stored(store, name) for name in {name for _, name in items}}
+        return np.stack([
+            draw_view(pictures[name], view, preprocessing=self.preprocessing, seed=self.seed,
+                      image_key=str(keys[name])) for view, name in items])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Embedder:
-    """Features of stored images under one backbone, kept in a cache on disk.
+    """What a frozen network makes of stored images, kept in a cache on disk.
 
     A vector is addressed by the digest of the stored image, and its folder by everything else
-    that it depends on: backbone, weights, size, number of the view and, but for view 0, the seed.
+    that it depends on: the network, its weights, and how the view is drawn.
     """
 
     graph: bytes
     """ONNX: `image` (N, S, S, 3) uint8 to `features` (N, D) float32."""
     key: str
     """Names the function that `graph` computes."""
-    preprocessing: Preprocessing
-    seed: int
+    views: Views
     cache: Path
 
     def folder(self, view: int) -> Path:
         """Where the features of one view are kept."""
-        recipe = {"key": self.key, "preprocessing": self.preprocessing.to_dict(), "view": view}
-        if view > 0:
-            recipe |= {"seed": self.seed, "view_version": VIEW_VERSION}
+        recipe = {"key": self.key, "view": view} | self.views.describe(view)
         return self.cache / "features" / artifacts.digest_json(recipe)[:32]
 
     def embed(self, store: ImageStore, ids: Sequence[str], num_views: int) -> np.ndarray:
-        """Features (N, views, D) float32 of N images; what is not in the cache is computed.
+        """Features (N, views, D) float32 of N images; see `find`."""
+        views = [np.stack(rows) for rows in self.find(store, ids, num_views)]
+        return np.stack(views, axis=1).astype(np.float32)
+
+    def find(
+        self, store: ImageStore, ids: Sequence[str], num_views: int
+    ) -> list[list[np.ndarray]]:
+        """Features (D,) float16 by view and image, memory-mapped; what is missing is computed.
 
         Raises:
             StoreError: a stored image does not decode.
         """
         keys = store.column("stored_sha256").loc[list(ids)]
-        known = {view: _read_shards(self.folder(view)) for view in range(num_views)}
+        known = [_map_shards(self.folder(view)) for view in range(num_views)]
         missing = [(view, isic_id) for isic_id in ids for view in range(num_views)
                    if keys[isic_id] not in known[view]]
         if missing:
             self._compute(store, keys, missing)
-            known = {view: _read_shards(self.folder(view)) for view in range(num_views)}
-        views = [np.stack([known[view][key] for key in keys]) for view in range(num_views)]
-        return np.stack(views, axis=1).astype(np.float32)
+            known = [_map_shards(self.folder(view)) for view in range(num_views)]
+        return [[rows[key] for key in keys] for rows in known]
 
     def _compute(
         self, store: ImageStore, keys: pd.Series, missing: list[tuple[int, str]]
@@ -79,13 +119,8 @@ class Embedder:
         session = open_session(self.graph)
 
         def run_batch(batch: list[tuple[int, str]]) -> np.ndarray:
-            pictures = {isic_id: _decode(store, isic_id) for isic_id in
-                        {isic_id for _, isic_id in batch}}
-            squares = [
-                draw_view(pictures[isic_id], view, preprocessing=self.preprocessing,
-                          seed=self.seed, image_key=str(keys[isic_id]))
-                for view, isic_id in batch]
-            return np.asarray(session.run(["features"], {"image": np.stack(squares)})[0])
+            squares = self.views.draw(store, keys, batch)
+            return np.asarray(session.run(["features"], {"image": squares})[0])
 
         batches = [missing[k:k + BATCH_SIZE] for k in range(0, len(missing), BATCH_SIZE)]
         with progress(len(missing), "computing features", "views") as bar:
@@ -117,19 +152,11 @@ class Embedder:
             write_checked(self.folder(int(view)), SHARD, ".arrow", sink.getvalue().to_pybytes())
 
 
-def _decode(store: ImageStore, isic_id: str) -> np.ndarray:
-    try:
-        return store.decode(isic_id)
-    except DecodeError as error:
-        raise StoreError(f"{store.folder}: the image {isic_id} does not decode ({error}); "
-                         "prepare the data again") from error
-
-
-def _read_shards(folder: Path) -> dict[str, np.ndarray]:
+def _map_shards(folder: Path) -> dict[str, np.ndarray]:
     """Features by digest of the stored image, from those files that are whole."""
     found: dict[str, np.ndarray] = {}
-    for content in read_checked(folder, SHARD, ".arrow"):
-        table = pa.ipc.open_file(content).read_all()
+    for path in find_checked(folder, SHARD, ".arrow"):
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         column = table["features"].combine_chunks()
         values = column.values.to_numpy(zero_copy_only=True)
         matrix = values.reshape(table.num_rows, -1)

@@ -3,102 +3,60 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from lesionlab.core import artifacts
 from lesionlab.core.errors import InputError, MissingExtraError, RecipeError, StoreError
 from lesionlab.core.recipe import Recipe
-from lesionlab.core.split import Role
 from lesionlab.dataset.prepared import PreparedData
-from lesionlab.evaluation.calibration import fit_temperature
 from lesionlab.evaluation.operating_point import choose_thresholds
-from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inference.bundle import ModelBundle, seal_manifest
+from lesionlab.inference.external_data import RECORD_FILE, describe_training_images
 from lesionlab.inference.predicting import predict_role
 from lesionlab.inputs.metadata import MetadataEncoder
 from lesionlab.training.card import write_card
-from lesionlab.training.checked_files import read_checked, write_checked
-from lesionlab.training.embedding import Embedder, default_cache
+from lesionlab.training.run import TrainedRun
 
 try:
-    from lesionlab.models.backbones import (
-        ExportedBackbone,
-        FrozenBackbone,
-        backbone_key,
-        build_backbone,
-        export_backbone,
-    )
-    from lesionlab.training.packing import TrainedParts, check_parity, write_bundle
-    from lesionlab.training.solving import FittedHead, HeadRows, fit_head
+    from lesionlab.training.checkpoint import CheckpointFolder
+    from lesionlab.training.embedding import default_cache
+    from lesionlab.training.ensembling import pack_ensemble
+    from lesionlab.training.features import Clock, Fitted, find_preprocessing, fit_features
+    from lesionlab.training.packing import TrainedParts, calibrate, check_parity, write_bundle
+    from lesionlab.training.stacked_model import check_stack_parity, write_stack
+    from lesionlab.training.stacking import fit_stack
+    from lesionlab.training.trained import NetworkModel
+    from lesionlab.training.tuning import fit_network, is_first_process, wait_for_all
 except ImportError as error:
     raise MissingExtraError(f"training needs the extra 'train' ({error}); "
                             "pip install 'lesionlab[train]'") from error
 
-
-@dataclass(frozen=True, kw_only=True)
-class TrainedRun:
-    """What `train` wrote."""
-
-    folder: Path
-    recipe: Recipe
-    bundle: ModelBundle
-    summary: dict[str, Any]
-    """The content of training.json: the data's path from here, seconds by stage, parity, notes."""
-
-    @classmethod
-    def load(cls, folder: Path) -> TrainedRun:
-        """Open a run folder.
-
-        Raises:
-            StoreError: it is not one.
-        """
-        if not (folder / "training.json").is_file():
-            raise StoreError(f"{folder} is not a run: it has no training.json; "
-                             f"make one with: lesionlab train DATA --recipe R --out {folder}")
-        return cls(folder=folder, recipe=Recipe.load(folder / "recipe.json"),
-                   bundle=ModelBundle.load(folder / "bundle"),
-                   summary=artifacts.read_json(folder / "training.json"))
-
-
-@dataclass
-class _Clock:
-    """Seconds of each stage."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def time(self, stage: str, work: Callable[[], Any]) -> Any:
-        """The result of `work()`, its seconds noted under `stage`."""
-        start = time.perf_counter()
-        result = work()
-        self.seconds[stage] = round(time.perf_counter() - start, 3)
-        return result
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Image:
-    """The image side of a recipe."""
-
-    backbone: FrozenBackbone
-    exported: ExportedBackbone
-    embedder: Embedder
+MOST_CACHE_BYTES = 20 << 30
+"""Most that the output of frozen stages may take unless the user says otherwise."""
 
 
 def train(
-    data: PreparedData, recipe: Recipe, out: Path, *, cache: Path | None = None
+    data: PreparedData, recipe: Recipe, out: Path, *, cache: Path | None = None,
+    most_cache_bytes: int = MOST_CACHE_BYTES,
 ) -> TrainedRun:
     """Train a recipe on the train role, calibrate it on the valid role, pack it in `out`.
 
     A finished run of the same recipe on the same data is not repeated. A killed one leaves
-    nothing at `out`, and its features in the cache.
+    nothing at `out`; run again, a network goes on from its last checkpoint, which stands beside
+    `out`, and features are found in the cache.
+
+    Args:
+        data: prepared folder.
+        recipe: what to train.
+        out: folder to write.
+        cache: folder of what is computed once; by default the user's cache.
+        most_cache_bytes: most that the output of frozen stages may take there.
 
     Raises:
-        InputError: a role lacks a class that is needed, or no column has a value.
+        InputError: a role lacks a class that is needed, no column has a value, or the cache would
+            grow beyond its limit.
         RecipeError: the target is among the recipe's columns, or the backbone does not exist.
         StoreError: `out` holds something else.
         WeightsError: the backbone's weights are not on this machine.
@@ -107,26 +65,25 @@ def train(
     if out.exists():
         return _finished(out, recipe, data)
     _check_roles(data)
-    clock = _Clock()
+    if recipe.model.head == "ensemble":
+        pack_ensemble(data, recipe, [Path(member) for member in recipe.model.members], out)
+        return TrainedRun.load(out)
+    clock = Clock()
     encoder = _fit_encoder(recipe, data)
-    image = clock.time("backbone", lambda: _open_image(recipe, data, cache or default_cache()))
-    train_rows, valid_rows = clock.time("features", lambda: [
-        _head_rows(data, recipe, encoder, image, role) for role in ("train", "valid")])
-    fitted: FittedHead = clock.time(
-        "head", lambda: fit_head(recipe, train_rows, valid_rows, len(data.classes)))
-    temperature = fit_temperature(
-        fitted.head.logits(valid_rows.features), valid_rows.target_index, role="valid")
-    if recipe.model.head == "prevalence":
-        temperature = 1.0  # its one answer is right on average by construction
-    parts = TrainedParts(
-        recipe=recipe, encoder=encoder, head=fitted.head, temperature=temperature,
-        exported=image.exported if image else None,
-        preprocessing=image.embedder.preprocessing if image else None)
-    with artifacts.new_folder(out) as folder:
-        summary = clock.time("packing", lambda: _write_run(folder, parts, data, image, fitted))
-        summary |= {"data": os.path.relpath(data.folder, out), "seconds": clock.seconds,
-                    "notes": _notes(encoder)}
-        artifacts.write_json(folder / "training.json", summary)
+    cache = cache or default_cache()
+    if recipe.model.tuning == "network":
+        fitted = _fit_network(data, recipe, encoder, out, cache, most_cache_bytes, clock)
+    else:
+        fit = fit_stack if recipe.model.head == "stack" else fit_features
+        fitted = fit(data, recipe, encoder, cache, clock)
+    if is_first_process():
+        with artifacts.new_folder(out) as folder:
+            summary = clock.time("packing", lambda: _write_run(folder, fitted, data))
+            summary |= {"data": os.path.relpath(data.folder, out), "seconds": clock.seconds,
+                        "notes": [*_notes(encoder), *fitted.notes], "computed": fitted.facts}
+            artifacts.write_json(folder / "training.json", summary)
+        CheckpointFolder.beside(out, "").remove()
+    wait_for_all()
     return TrainedRun.load(out)
 
 
@@ -165,58 +122,44 @@ def _fit_encoder(recipe: Recipe, data: PreparedData) -> MetadataEncoder:
     return encoder
 
 
-def _open_image(recipe: Recipe, data: PreparedData, cache: Path) -> _Image | None:
-    """The backbone of a recipe, exported once and then found in the cache."""
-    if not recipe.model.backbone:
-        return None
-    backbone, weights = build_backbone(recipe.model)
-    key = backbone_key(recipe.model, recipe.image, weights.digest)
-    graph = next(read_checked(cache / "backbones", key[:32], ".onnx"), None)
-    if graph is None:
-        exported = export_backbone(backbone, weights, recipe.image.size_px)
-        write_checked(cache / "backbones", key[:32], ".onnx", exported.graph)
-    else:
-        exported = ExportedBackbone.read(graph, weights)
-    embedder = Embedder(
-        graph=exported.graph, key=key, seed=recipe.seed,
-        preprocessing=Preprocessing(size_px=recipe.image.size_px, decode_side=data.size_px),
-        cache=cache)
-    return _Image(backbone=backbone, exported=exported, embedder=embedder)
+def _fit_network(
+    data: PreparedData, recipe: Recipe, encoder: MetadataEncoder, out: Path, cache: Path,
+    most_cache_bytes: int, clock: Clock,
+) -> Fitted:
+    fitted = fit_network(data, recipe, encoder, out, cache=cache,
+                         most_cache_bytes=most_cache_bytes, on_stage=clock.lap)
+    parts = TrainedParts(
+        recipe=recipe, encoder=encoder, preprocessing=find_preprocessing(recipe, data),
+        logit_shift=fitted.logit_shift,
+        model=NetworkModel(built=fitted.built, size_px=recipe.image.size_px,
+                           num_test_views=recipe.image.num_test_views,
+                           num_metadata=len(encoder.feature_names)))
+    return Fitted(parts=parts, history=fitted.history, notes=fitted.notes, facts=fitted.facts)
 
 
-def _head_rows(
-    data: PreparedData, recipe: Recipe, encoder: MetadataEncoder, image: _Image | None, role: Role
-) -> HeadRows:
-    """Features and targets of a role; in training each view of an image is a row."""
-    rows = data.rows(role)
-    encoded = encoder.encode(rows)
-    index = rows["target"].map({name: k for k, name in enumerate(data.classes)})
-    target_index = index.to_numpy(np.int64)
-    if image is None:
-        return HeadRows(features=encoded, target_index=target_index)
-    num_views = recipe.image.num_views if role == "train" else 1
-    views = image.embedder.embed(data.store, list(map(str, rows.index)), num_views)
-    metadata = np.repeat(encoded[:, None], num_views, axis=1)
-    features = np.concatenate([views, metadata], axis=2)
-    return HeadRows(features=features.reshape(-1, features.shape[2]),
-                    target_index=np.repeat(target_index, num_views))
-
-
-def _write_run(
-    folder: Path, parts: TrainedParts, data: PreparedData, image: _Image | None,
-    fitted: FittedHead,
-) -> dict[str, Any]:
+def _write_run(folder: Path, fitted: Fitted, data: PreparedData) -> dict[str, Any]:
+    parts = fitted.parts
     parts.recipe.save(folder / "recipe.json")
     artifacts.write_text(folder / "history.csv", fitted.history.to_csv(index=False))
-    bundle = write_bundle(folder / "bundle", parts, data)
-    parity = check_parity(bundle, parts, data, image.backbone if image else None)
-    predictions = predict_role(bundle, data, "valid")
+    artifacts.write_parquet(folder / RECORD_FILE, describe_training_images(data))
+    is_stack = parts.recipe.model.head == "stack"
+    write, check = (write_stack, check_stack_parity) if is_stack else (write_bundle, check_parity)
+    bundle = write(folder / "bundle", parts, data)
+    if parts.recipe.model.head == "prevalence":  # right on average by construction
+        predictions = predict_role(bundle, data, "valid")
+    else:
+        predictions, temperature = calibrate(bundle, data)
+        parts = replace(parts, temperature=temperature)
+        bundle = write(folder / "bundle", parts, data)
+    parity = check(bundle, parts, data)
     predictions.save(folder / "predictions_valid.parquet")
     manifest = bundle.manifest | {"thresholds": choose_thresholds(predictions)}
     write_card(bundle.folder, manifest, parity)
     seal_manifest(bundle.folder, manifest)
+    facts = parts.model.describe()
     return {"parity_difference": parity, "temperature": parts.temperature,
-            "num_features": parts.num_features, "num_epochs": len(fitted.history)}
+            "num_features": facts["num_features"], "num_parameters": facts["num_parameters"],
+            "num_epochs": len(fitted.history)}
 
 
 def _notes(encoder: MetadataEncoder) -> list[str]:

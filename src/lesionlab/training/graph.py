@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,9 @@ class GraphWriter:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
     inputs: list[onnx.ValueInfoProto] = field(default_factory=list)
+    outputs: list[onnx.ValueInfoProto] = field(default_factory=list)
+    """Beside `probabilities`."""
+    opset: int = OPSETS[""]
 
     def add(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Add a node of one output and return that output's name."""
@@ -46,6 +50,20 @@ class GraphWriter:
         self.inputs.append(helper.make_tensor_value_info(name, kind, ["num_images", *shape]))
         return name
 
+    def output(self, name: str, source: str, width: int) -> str:
+        """Declare an output (N, width) float32 of the graph beside `probabilities`."""
+        self.nodes.append(helper.make_node("Identity", [source], [name]))
+        self.outputs.append(
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["num_images", width]))
+        return name
+
+    def include_model(self, model: bytes, prefix: str, feeds: dict[str, str]) -> str:
+        """`include` a whole model, whose opset the graph then has."""
+        loaded = onnx.load_model_from_string(model)
+        opset = next(entry.version for entry in loaded.opset_import if entry.domain == "")
+        self.opset = max(self.opset, opset)
+        return self.include(loaded.graph, prefix, feeds)
+
     def include(self, graph: onnx.GraphProto, prefix: str, feeds: dict[str, str]) -> str:
         """Copy another graph's nodes, its inputs fed from here; returns its last output's name."""
         def local(name: str) -> str:
@@ -65,30 +83,77 @@ class GraphWriter:
         return local(graph.output[-1].name)
 
 
+WriteModel = Callable[[GraphWriter, str | None, str], str]
+"""Adds the nodes from image and encoded metadata to logits; see `trained.TrainedModel.write`."""
+
+
 def write_graph(
-    *, encoder: MetadataEncoder, backbone: bytes | None, head: Head, temperature: float,
-    num_classes: int, size_px: int, num_features: int,
+    *, encoder: MetadataEncoder, write_model: WriteModel, logit_shift: np.ndarray | None,
+    temperature: float, num_classes: int, size_px: int,
 ) -> bytes:
-    """The whole model: `image` (N, S, S, 3) uint8 and each raw column in, `probabilities` out."""
+    """The whole model: `image` (N, S, S, 3) uint8 and each raw column in, `probabilities` out.
+
+    Args:
+        encoder: whose codes are written first.
+        write_model: adds the nodes from image and encoded metadata to logits.
+        logit_shift: (K,) added to the logits, None for nothing.
+        temperature: that the logits are then divided by.
+        num_classes: K.
+        size_px: S, 0 for a model that sees no image.
+    """
     graph = GraphWriter()
-    parts = []
-    opset = OPSETS[""]
-    if backbone is not None:
-        image = graph.input("image", TensorProto.UINT8, size_px, size_px, 3)
-        model = onnx.load_model_from_string(backbone)
-        opset = next(entry.version for entry in model.opset_import if entry.domain == "")
-        parts.append(graph.include(model.graph, "backbone.", {"image": image}))
-    parts += [_write_code(graph, code) for code in encoder.codes]
-    if not parts:
-        parts.append(_write_nothing(graph))
-    features = graph.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
-    logits = _write_head(graph, head, features, num_features)
+    image = graph.input("image", TensorProto.UINT8, size_px, size_px, 3) if size_px else None
+    codes = [_write_code(graph, code) for code in encoder.codes]
+    if len(codes) > 1:
+        metadata = graph.add("Concat", *codes, axis=1)
+    else:
+        metadata = codes[0] if codes else _write_nothing(graph, image)
+    logits = write_model(graph, image, metadata)
+    _write_probabilities(graph, logits, logit_shift, temperature)
+    return seal_graph(graph, num_classes)
+
+
+def write_context_graph(
+    *, encoder: MetadataEncoder, write_model: Callable[[GraphWriter, str], str], num_scores: int,
+    num_context: int, logit_shift: np.ndarray | None, temperature: float, num_classes: int,
+) -> bytes:
+    """The second pass: raw columns, `scores` and `context` in, `probabilities` out.
+
+    Args:
+        encoder: whose codes are written first.
+        write_model: adds the nodes from scores, encoded metadata and context, side by side, to
+            logits.
+        num_scores: width of `scores` (N, C) float32.
+        num_context: width of `context` (N, F) float32.
+        logit_shift: as in `write_graph`.
+        temperature: likewise.
+        num_classes: K.
+    """
+    graph = GraphWriter()
+    codes = [_write_code(graph, code) for code in encoder.codes]
+    scores = graph.input("scores", TensorProto.FLOAT, num_scores)
+    context = graph.input("context", TensorProto.FLOAT, num_context)
+    logits = write_model(graph, graph.add("Concat", scores, *codes, context, axis=1))
+    _write_probabilities(graph, logits, logit_shift, temperature)
+    return seal_graph(graph, num_classes)
+
+
+def _write_probabilities(
+    graph: GraphWriter, logits: str, logit_shift: np.ndarray | None, temperature: float
+) -> None:
+    if logit_shift is not None:
+        logits = graph.add("Add", logits, graph.constant(logit_shift.astype(np.float32)))
     scaled = graph.add("Div", logits, graph.number(temperature))
     graph.nodes.append(helper.make_node("Softmax", [scaled], ["probabilities"], axis=1))
+
+
+def seal_graph(graph: GraphWriter, num_classes: int) -> bytes:
+    """The graph as a checked ONNX model whose last output is `probabilities` (N, K) float32."""
     output = helper.make_tensor_value_info(
         "probabilities", TensorProto.FLOAT, ["num_images", num_classes])
-    proto = helper.make_graph(graph.nodes, "lesionlab", graph.inputs, [output], graph.constants)
-    versions = OPSETS | {"": opset}
+    proto = helper.make_graph(graph.nodes, "lesionlab", graph.inputs, [*graph.outputs, output],
+                              graph.constants)
+    versions = OPSETS | {"": graph.opset}
     model = helper.make_model(
         proto, producer_name="lesionlab", ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid(name, version) for name, version in versions.items()])
@@ -96,10 +161,19 @@ def write_graph(
     return model.SerializeToString(deterministic=True)
 
 
-def _write_nothing(graph: GraphWriter) -> str:
-    """(N, 0) features for a model that sees nothing; its one input only says how many rows."""
-    rows = graph.input("num_rows", TensorProto.FLOAT)
-    column = graph.add("Unsqueeze", rows, graph.constant(np.array([1], np.int64)))
+def _write_nothing(graph: GraphWriter, image: str | None) -> str:
+    """(N, 0) float32: the metadata of a model that reads none; N is that of the images.
+
+    A model that sees no image either has an input that only says how many rows there are.
+    """
+    if image is None:
+        column = graph.add("Unsqueeze", graph.input("num_rows", TensorProto.FLOAT),
+                           graph.constant(np.array([1], np.int64)))
+    else:
+        pixel = graph.add("Slice", image, *(graph.constant(np.array(value, np.int64)) for value in (
+            [0, 0, 0], [1, 1, 1], [1, 2, 3])))
+        flat = graph.add("Flatten", pixel, axis=1)
+        column = graph.add("Cast", flat, to=TensorProto.FLOAT)
     bounds = [graph.constant(np.array([n], np.int64)) for n in (0, 0, 1)]
     return graph.add("Slice", column, *bounds)
 
@@ -126,7 +200,7 @@ def _write_code(graph: GraphWriter, code: NumberCode | CategoryCode) -> str:
     return graph.add("OneHot", index, depth, graph.constant(np.array([0, 1], np.float32)), axis=-1)
 
 
-def _write_head(graph: GraphWriter, head: Head, features: str, num_features: int) -> str:
+def write_head(graph: GraphWriter, head: Head, features: str, num_features: int) -> str:
     """The logits of a head."""
     if isinstance(head, BoostedHead):
         return _write_trees(graph, head, features)

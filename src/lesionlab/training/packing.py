@@ -15,16 +15,18 @@ import lesionlab
 from lesionlab.core import artifacts
 from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import BundleError
+from lesionlab.core.predictions import Predictions
 from lesionlab.core.recipe import Recipe
 from lesionlab.core.terms import COLUMNS, RESEARCH_USE
 from lesionlab.dataset.prepared import PreparedData
+from lesionlab.evaluation.calibration import fit_temperature
 from lesionlab.imaging.decoding import decode_rgb
 from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inference.bundle import FORMAT_VERSION, MODEL_FILE, ModelBundle, seal_manifest
+from lesionlab.inference.predicting import predict_role
 from lesionlab.inputs.metadata import MetadataEncoder
-from lesionlab.models.backbones import ExportedBackbone, FrozenBackbone, embed_with_torch
-from lesionlab.models.heads import Head
 from lesionlab.training.graph import write_graph
+from lesionlab.training.trained import TrainedModel
 
 PARITY_TOLERANCE = 1e-4
 """Largest difference of a probability between the bundle and the training side."""
@@ -38,58 +40,48 @@ class TrainedParts:
 
     recipe: Recipe
     encoder: MetadataEncoder
-    exported: ExportedBackbone | None
     preprocessing: Preprocessing | None
-    head: Head
-    temperature: float
+    model: TrainedModel
+    logit_shift: np.ndarray | None = None
+    """(K,) from the prior of training to the natural one; None where they are the same."""
+    temperature: float = 1.0
 
-    def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """(N, classes) float64 calibrated probabilities of (N, D) float32 features."""
-        logits = self.head.logits(features).astype(np.float64)
-        return softmax(logits / self.temperature, axis=1)
-
-    @property
-    def num_features(self) -> int:
-        """D: of the image, then of the metadata."""
-        image = self.exported.num_features if self.exported else 0
-        return image + len(self.encoder.feature_names)
+    def probabilities(self, squares: np.ndarray | None, metadata: np.ndarray) -> np.ndarray:
+        """(N, classes) float64 of (N, S, S, 3) uint8 and (N, M) float32, as training computes."""
+        logits = self.model.logits(squares, metadata).astype(np.float64)
+        shift = 0.0 if self.logit_shift is None else self.logit_shift
+        return softmax((logits + shift) / self.temperature, axis=1)
 
 
 def write_bundle(folder: Path, parts: TrainedParts, data: PreparedData) -> ModelBundle:
     """Write everything but thresholds and model card, which need the bundle's own predictions."""
     graph = write_graph(
-        encoder=parts.encoder, backbone=parts.exported.graph if parts.exported else None,
-        head=parts.head, temperature=parts.temperature, num_classes=len(data.classes),
-        size_px=parts.preprocessing.size_px if parts.preprocessing else 0,
-        num_features=parts.num_features)
+        encoder=parts.encoder, write_model=parts.model.write, logit_shift=parts.logit_shift,
+        temperature=parts.temperature, num_classes=len(data.classes),
+        size_px=parts.preprocessing.size_px if parts.preprocessing else 0)
     artifacts.write_bytes(folder / MODEL_FILE, graph)
-    tensors = parts.head.tensors()
+    tensors = parts.model.tensors()
     if tensors:
         artifacts.write_bytes(folder / "weights.safetensors", to_safetensors(tensors))
     seal_manifest(folder, _manifest(parts, data))
     return ModelBundle.load(folder)
 
 
-def check_parity(
-    bundle: ModelBundle, parts: TrainedParts, data: PreparedData, backbone: FrozenBackbone | None
-) -> float:
+def check_parity(bundle: ModelBundle, parts: TrainedParts, data: PreparedData) -> float:
     """The largest difference to the training side on validation rows, rows with gaps among them.
 
     Raises:
         BundleError: it is above `PARITY_TOLERANCE`; the bundle must not be used.
     """
     rows = data.rows("valid").iloc[:PARITY_ROWS]
-    features = [parts.encoder.encode(rows)]
-    images = None
-    if backbone is not None:
-        assert parts.preprocessing is not None
-        images = np.stack([
+    squares = None
+    if parts.preprocessing is not None:
+        squares = np.stack([
             parts.preprocessing.apply(decode_rgb(
                 data.store.read(str(isic_id)), short_side=parts.preprocessing.decode_side))
             for isic_id in rows.index])
-        features.insert(0, embed_with_torch(backbone, images))
-    expected = parts.probabilities(np.concatenate(features, axis=1))
-    found = bundle.run(images, rows)
+    expected = parts.probabilities(squares, parts.encoder.encode(rows))
+    found = bundle.run(squares, rows)
     differences = np.abs(found - expected).max(axis=1)
     difference = float(differences.max())
     if not difference <= PARITY_TOLERANCE:
@@ -99,6 +91,16 @@ def check_parity(
             f"{difference:.2g}, allowed is {PARITY_TOLERANCE:g}, on {list_some(worst.index)}; "
             "the bundle was not written")
     return difference
+
+
+def calibrate(bundle: ModelBundle, data: PreparedData) -> tuple[Predictions, float]:
+    """Predictions of the valid role by a bundle of temperature 1, calibrated, and the temperature
+    that they and the bundle then have.
+    """
+    raw = predict_role(bundle, data, "valid")
+    logits = np.log(np.maximum(raw.probabilities, np.finfo(np.float32).tiny))
+    temperature = fit_temperature(logits, raw.target_index, role="valid")
+    return raw.replace_probabilities(softmax(logits / temperature, axis=1)), temperature
 
 
 def _manifest(parts: TrainedParts, data: PreparedData) -> dict[str, Any]:
@@ -113,7 +115,6 @@ def _manifest(parts: TrainedParts, data: PreparedData) -> dict[str, Any]:
         inputs.append({"name": name, "dtype": "float32" if is_number else "string",
                        "shape": ["N"], "missing": "NaN" if is_number else "",
                        "meaning": COLUMNS[name].meaning})
-    exported = parts.exported
     return {
         "format_version": FORMAT_VERSION,
         "lesionlab_version": lesionlab.__version__,
@@ -125,10 +126,10 @@ def _manifest(parts: TrainedParts, data: PreparedData) -> dict[str, Any]:
         "preprocessing": parts.preprocessing.to_dict() if parts.preprocessing else None,
         "metadata_encoder": parts.encoder.to_dict(),
         "temperature": parts.temperature,
+        "logit_shift": None if parts.logit_shift is None else parts.logit_shift.tolist(),
         "digests": {"data": data.digest, "split": data.split.digest,
                     "recipe": parts.recipe.digest},
         "training": data.manifest["counts"]["roles"],
-        "weights": {"origin": exported.weights_origin, "licence": exported.weights_licence,
-                    "digest": exported.weights_digest} if exported else None,
+        "weights": parts.model.describe()["weights"],
         "licences": data.manifest["licences"],
     }

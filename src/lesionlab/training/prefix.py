@@ -1,0 +1,119 @@
+"""The output of a network's frozen stages for each view of each image, computed once and cached."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from lesionlab.core import artifacts
+from lesionlab.core.errors import InputError
+from lesionlab.core.recipe import Recipe
+from lesionlab.dataset.prepared import PreparedData
+from lesionlab.dataset.store import ImageStore
+from lesionlab.imaging.preprocessing import Preprocessing
+from lesionlab.inputs.augmentation import TRANSFORM_VERSION, draw_transforms, hash_keys
+from lesionlab.models.exporting import export_module
+from lesionlab.models.networks import Network
+from lesionlab.training.checked_files import read_checked, write_checked
+from lesionlab.training.embedding import Embedder
+from lesionlab.training.sources import MARGIN, MapSource, apply_transforms, decode_stored
+
+_LOG = logging.getLogger(__name__)
+
+
+class Prefix(nn.Module):
+    """The frozen stages alone, for the cache."""
+
+    def __init__(self, network: Network, num_frozen: int) -> None:
+        super().__init__()
+        self.network, self.num_frozen = network, num_frozen
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, C * H * W) float32 of pixels (B, S, S, 3) uint8."""
+        return self.network.embed(image, self.num_frozen).flatten(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformedViews:
+    """Views as training draws them: the plain one, and others by `draw_transforms`."""
+
+    size_px: int
+    decode_side: int
+    augmentation: str
+    seed: int
+
+    def describe(self, view: int) -> dict[str, Any]:
+        """All that a view depends on beside the image."""
+        plain = {"size_px": self.size_px, "decode_side": self.decode_side}
+        return plain if view == 0 else plain | {
+            "augmentation": self.augmentation, "seed": self.seed, "version": TRANSFORM_VERSION}
+
+    def draw(
+        self, store: ImageStore, keys: pd.Series, items: Sequence[tuple[int, str]]
+    ) -> np.ndarray:
+        """(B, S, S, 3) uint8 of each (view, id)."""
+        return np.stack([self._draw(store, str(keys[name]), view, name) for view, name in items])
+
+    def _draw(self, store: ImageStore, key: str, view: int, isic_id: str) -> np.ndarray:
+        rgb = decode_stored(store, isic_id)
+        if view == 0:
+            plain = Preprocessing(size_px=self.size_px, decode_side=self.decode_side)
+            return plain.apply(rgb)
+        side = min(round(self.size_px * MARGIN), max(self.decode_side, self.size_px))
+        square = Preprocessing(size_px=side, decode_side=self.decode_side).apply(rgb)
+        transforms = draw_transforms(
+            self.augmentation, self.seed, np.array([view]), hash_keys([key]))
+        return apply_transforms(torch.from_numpy(square)[None], transforms, self.size_px)[0].numpy()
+
+
+def open_prefix(
+    network: Network, num_frozen: int, data: PreparedData, recipe: Recipe, ids: Sequence[str],
+    num_views: int, weights_digest: str, cache: Path, most_bytes: int,
+) -> MapSource:
+    """The maps of all views of the images, from the cache or computed into it.
+
+    Raises:
+        InputError: they would take more than `most_bytes`.
+    """
+    side = recipe.image.size_px
+    with torch.inference_mode():
+        shape = tuple(network.embed(torch.zeros(1, side, side, 3, dtype=torch.uint8),
+                                    num_frozen).shape[1:])
+    _check_size(len(ids) * num_views * int(np.prod(shape)) * 2, most_bytes, recipe)
+    key = artifacts.digest_json({
+        "prefix": 1, "backbone": recipe.model.backbone, "weights": weights_digest,
+        "num_frozen": num_frozen, "size_px": side})
+    embedder = Embedder(
+        graph=_find_graph(network, num_frozen, side, key, cache), key=key, cache=cache,
+        views=TransformedViews(size_px=side, decode_side=data.size_px, seed=recipe.seed,
+                               augmentation=recipe.image.augmentation))
+    maps = embedder.find(data.store, ids, num_views)
+    return MapSource(maps=maps, shape=shape, start=num_frozen)
+
+
+def _check_size(num_bytes: int, most_bytes: int, recipe: Recipe) -> None:
+    gigabytes = num_bytes / 1e9
+    if num_bytes > most_bytes:
+        raise InputError(
+            f"the frozen stages of {recipe.model.backbone} would take {gigabytes:.1f} GB in the "
+            f"cache, allowed are {most_bytes / 1e9:.1f} GB; raise --cache-limit, or lower "
+            "image.num_views or image.size_px, or set model.num_frozen_stages to a later stage")
+    if gigabytes >= 0.5:
+        _LOG.info("the output of the frozen stages takes %.1f GB in the cache", gigabytes)
+
+
+def _find_graph(network: Network, num_frozen: int, side: int, key: str, cache: Path) -> bytes:
+    found = next(read_checked(cache / "backbones", key[:32], ".onnx"), None)
+    if found is None:
+        pixels = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+        found = export_module(Prefix(network, num_frozen).eval(), {"image": pixels}, "features")
+        write_checked(cache / "backbones", key[:32], ".onnx", found)
+    return found

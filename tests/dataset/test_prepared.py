@@ -86,3 +86,14 @@ def test_a_part_that_changed_is_named(folder: Path) -> None:
     assert read_problem(folder) == (
         f"{folder}: cohort and images changed after prepare wrote them (the digest in "
         "manifest.json differs); prepare the data again")
+
+
+def test_a_notebook_shows_roles_classes_and_losses(prepared: PreparedData) -> None:
+    html = prepared._repr_html_()
+    counts = prepared.manifest["counts"]
+    assert f"target malignancy · images {counts['num_images']:,} · groups" in html
+    for role, count in counts["roles"].items():
+        numbers = [count["num_images"], count["num_groups"], *count["classes"].values()]
+        assert f">{role}</td>" + "".join(f"<td>{number:,}</td>" for number in numbers) in html
+    lost = counts["dropped_by_target"]["Indeterminate"]
+    assert f">Indeterminate</td><td>{lost}</td>" in html

@@ -48,7 +48,7 @@ def test_the_counts_of_each_role_are_one_table(manifest: dict[str, Any], tmp_pat
 def test_the_backbone_and_its_licence_are_named(manifest: dict[str, Any], tmp_path: Path) -> None:
     manifest["weights"] = {"origin": "file w.pth", "licence": "unknown", "digest": "0"}
     manifest["recipe"]["model"]["backbone"] = "resnet50"
-    assert ("- Backbone: resnet50, frozen; weights from file w.pth (licence unknown)."
+    assert ("- Backbone: resnet50, frozen; first weights from file w.pth (licence unknown)."
             in read_card(tmp_path, manifest).splitlines())
 
 

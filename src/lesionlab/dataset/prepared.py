@@ -10,13 +10,16 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from lesionlab.core import artifacts
+from lesionlab.core import artifacts, displays
 from lesionlab.core.cohort import Cohort
 from lesionlab.core.errors import StoreError
 from lesionlab.core.split import Role, Split
 from lesionlab.dataset.store import ImageStore
 
 FORMAT_VERSION = 1
+_LOSSES = {"reading": "dropped_by_source", "target": "dropped_by_target",
+           "images": "rejected_images"}
+"""Where rows are lost, and where the manifest counts them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +105,21 @@ class PreparedData:
     def rows(self, role: Role) -> pd.DataFrame:
         """The rows of one role, in id order."""
         return self.frame[self.frame["role"] == role]
+
+    def _repr_html_(self) -> str:
+        counts = self.manifest["counts"]
+        roles = [(role, count["num_images"], count["num_groups"],
+                  *(count["classes"][name] for name in self.classes))
+                 for role, count in counts["roles"].items()]
+        lost = [(stage, reason, count) for stage, key in _LOSSES.items()
+                for reason, count in counts[key].items()]
+        return displays.show_value(
+            "PreparedData", {"target": self.target, "images": counts["num_images"],
+                             "groups": counts["num_groups"], "by": self.split.group_key,
+                             "digest": self.digest[:12]},
+            displays.show_table("Images by role", ("role", "images", "groups", *self.classes),
+                                roles),
+            displays.show_table("Left out", ("where", "why", "images"), lost, num_left=2))
 
 
 def data_digest(cohort: Cohort, split: Split, store: ImageStore) -> dict[str, str]:

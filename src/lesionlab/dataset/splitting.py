@@ -44,12 +44,6 @@ def draw_roles(
 ) -> pd.Series:
     """A role for each image, whole groups together, each stratum near its shares.
 
-    Groups are dealt from the largest to the smallest, those of one size in random order, each to
-    the role that is furthest behind its wish in the group's strata and in all (iterative
-    stratification, Sechidis et al. 2011, doi 10.1007/978-3-642-23808-6_10, with groups in the
-    place of examples). Behind is counted in parts of the wish, as in Webster's method of dealing
-    seats, so that groups of every size are found in every role.
-
     Args:
         groups: `group_id` indexed by `isic_id`.
         strata: what to stratify by, same index.
@@ -59,18 +53,40 @@ def draw_roles(
     Raises:
         SplitError: a role is left without images, as where there are only a few groups.
     """
+    dealt = deal_groups(groups, strata, [shares[role] for role in ROLES], seed)
+    if empty := [role for k, role in enumerate(ROLES) if k not in set(dealt)]:
+        raise SplitError(f"{groups.nunique()} groups are too few to split: none is left for "
+                         f"{' and '.join(empty)}; give more patients or more even shares, such as "
+                         "--split 40/30/30")
+    return pd.Series(np.array(ROLES)[dealt], index=dealt.index, name="role", dtype="str")
+
+
+def deal_groups(
+    groups: pd.Series, strata: pd.Series, shares: Sequence[float], seed: int
+) -> pd.Series:
+    """The place in `shares`, int64, that each image is dealt to, by `isic_id` in ascending order.
+
+    Groups are dealt from the largest to the smallest, those of one size in random order, each to
+    the place that is furthest behind its wish in the group's strata and in all (iterative
+    stratification, Sechidis et al. 2011, doi 10.1007/978-3-642-23808-6_10, with groups in the
+    place of examples). Behind is counted in parts of the wish, as in Webster's method of dealing
+    seats, so that groups of every size are found in every place. The order of the rows has no
+    say, and with even shares no place is empty unless there are fewer groups than places.
+
+    Args:
+        groups: `group_id` indexed by `isic_id`.
+        strata: what to stratify by, same index.
+        shares: of each place, summing to 1.
+        seed: of the order within one size.
+    """
     ids = groups.index.sort_values()
     codes, names = pd.factorize(groups.loc[ids], sort=True)
     members = _count_members(codes, strata.loc[ids])
     shuffled = np.random.default_rng(seed).permutation(len(names))
     order = shuffled[np.argsort(-np.bincount(codes)[shuffled], kind="stable")]
-    dealt = np.empty(len(names), int)
-    dealt[order] = _deal([members[group] for group in order], [shares[role] for role in ROLES])
-    if empty := [role for k, role in enumerate(ROLES) if k not in set(dealt)]:
-        raise SplitError(f"{len(names)} groups are too few to split: none is left for "
-                         f"{' and '.join(empty)}; give more patients or more even shares, such as "
-                         "--split 40/30/30")
-    return pd.Series(np.array(ROLES)[dealt[codes]], index=ids, name="role", dtype="str")
+    dealt = np.empty(len(names), np.int64)
+    dealt[order] = _deal([members[group] for group in order], list(shares))
+    return pd.Series(dealt[codes], index=ids)
 
 
 def _count_members(codes: np.ndarray, strata: pd.Series) -> list[_Members]:
@@ -84,7 +100,7 @@ def _count_members(codes: np.ndarray, strata: pd.Series) -> list[_Members]:
 
 
 def _deal(groups: list[_Members], shares: list[float]) -> list[int]:
-    """The role, by its place in `shares`, of each group in turn."""
+    """The place in `shares` of each group in turn."""
     totals: dict[int, int] = {}
     for s, count in itertools.chain.from_iterable(groups):
         totals[s] = totals.get(s, 0) + count

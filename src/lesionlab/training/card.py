@@ -15,5 +15,6 @@ def write_card(folder: Path, manifest: dict[str, Any], parity: float) -> None:
     environment = Environment(  # noqa: S701 - Markdown, not HTML
         loader=PackageLoader("lesionlab.training", "templates"), undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    text = environment.get_template("MODEL_CARD.md.j2").render(m=manifest, parity=parity)
+    name = "ENSEMBLE_CARD.md.j2" if "members" in manifest else "MODEL_CARD.md.j2"
+    text = environment.get_template(name).render(m=manifest, parity=parity)
     artifacts.write_text(folder / "MODEL_CARD.md", text)

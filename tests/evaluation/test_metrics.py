@@ -203,3 +203,19 @@ def test_intervals_are_as_wide_as_groups_make_them():
     loose = measure(repeat(4, np.arange(600), 600), num_resamples=300).interval("auroc")
     assert grouped.interval("auroc").low == pytest.approx(once.low, abs=1e-5)
     assert (loose.high - loose.low) < 0.7 * (once.high - once.low)
+
+
+def test_without_recalibration_all_else_is_the_same() -> None:
+    sample = make_sample(80, 3)
+    whole, rest = (measure(sample, num_resamples=60, is_recalibrated=flag)
+                   for flag in (True, False))
+    is_left_out = np.array([name.startswith("calibration_") for name in NAMES])
+    assert np.isnan(rest.draws[:, is_left_out]).all()
+    np.testing.assert_array_equal(rest.draws[:, ~is_left_out], whole.draws[:, ~is_left_out])
+    np.testing.assert_array_equal(rest.values[~is_left_out], whole.values[~is_left_out])
+
+
+def test_more_resamples_begin_with_the_same_ones() -> None:
+    sample = make_sample(80, 2)
+    few, many = (measure(sample, num_resamples=number).draws for number in (50, 120))
+    np.testing.assert_allclose(many[:50], few)

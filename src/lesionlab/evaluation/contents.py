@@ -9,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from lesionlab.core import artifacts
+from lesionlab.core import artifacts, displays
 from lesionlab.core.errors import InputError
 from lesionlab.core.findings import Finding
 from lesionlab.core.terms import RESEARCH_USE
 from lesionlab.evaluation.curves import Figure
+from lesionlab.evaluation.terms import METRICS
 
 SCHEMA_VERSION = 1
 
@@ -129,6 +130,20 @@ class Report:
         interval = "not defined" if math.isnan(row["value"]) else interval
         groups = f"{self.n_groups:,} {self.context.group_name}"
         return f"{name} {interval}, {self.n_images:,} images, {groups}"
+
+    def _repr_html_(self) -> str:
+        is_whole = self.metrics["class"].isna() & self.metrics["subgroup"].isna()
+        found = self.metrics[is_whole].set_index("name")[["value", "ci_low", "ci_high"]]
+        rows = [(METRICS[name].label, value, f"{low:.3f} to {high:.3f}" if low == low else None)
+                for name, (value, low, high) in zip(found.index, found.to_numpy(float),
+                                                    strict=True)]
+        told = [(finding.section, finding.code, finding.explanation) for finding in self.findings
+                if finding.section in ("issue", "tip")]
+        return displays.show_value(
+            self.context.title, {self.headline: "", "role": self.role},
+            displays.show_table("Metrics", ("metric", "value", "95 % interval"), rows),
+            displays.show_table("Findings", ("section", "code", "what was found"), told,
+                                num_left=3))
 
     def to_dict(self) -> dict[str, Any]:
         """The report as the JSON object of report.json; undefined numbers are null."""

@@ -78,13 +78,20 @@ class Measurement:
         return bootstrap.find_interval(self.draws_of(name, class_index))
 
 
-def measure(sample: Sample, *, num_resamples: int = 2000, seed: int = 0) -> Measurement:
-    """All metrics of `sample`, and their draws; same groups and seed, same resamples."""
-    return measure_parts(sample, [], num_resamples=num_resamples, seed=seed)[0]
+def measure(
+    sample: Sample, *, num_resamples: int = 2000, seed: int = 0, is_recalibrated: bool = True,
+) -> Measurement:
+    """All metrics of `sample`, and their draws; same groups and seed, same resamples.
+
+    Without recalibration its intercept and slope are left undefined, in a fifth of the time.
+    """
+    return measure_parts(sample, [], num_resamples=num_resamples, seed=seed,
+                         is_recalibrated=is_recalibrated)[0]
 
 
 def measure_parts(
     whole: Sample, parts: Sequence[Sample], *, num_resamples: int = 2000, seed: int = 0,
+    is_recalibrated: bool = True,
 ) -> tuple[Measurement, list[Measurement]]:
     """`measure` of a sample and of parts of it, on the same resamples of the whole's groups.
 
@@ -92,7 +99,7 @@ def measure_parts(
     """
     scorers = [_Scorer.of(sample) for sample in (whole, *parts)]
     # A point value takes every score by itself; draws take slices of consecutive scores.
-    num_slices = [NUM_SLICES] + [0] * len(parts)
+    num_slices = [NUM_SLICES if is_recalibrated else 0] + [0] * len(parts)
     ones = np.ones((1, whole.num_groups))
     values = [scorer.score(ones, len(whole) if number else 0)[0]
               for scorer, number in zip(scorers, num_slices, strict=True)]

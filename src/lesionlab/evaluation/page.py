@@ -60,8 +60,8 @@ def format_percent(value: float | None) -> str:
     return f"{100 * value:.{digits}f} %"
 
 
-def _estimate(name: str, value: float, low: float, high: float) -> dict[str, str]:
-    """A value and its interval as text."""
+def format_estimate(name: str, value: float, low: float, high: float) -> dict[str, str]:
+    """A metric's `value` and its `interval` as text for a table."""
     if name in PERCENTAGES:
         texts = [f"{100 * number:.1f}" if np.isfinite(number) else DASH
                  for number in (value, low, high)]
@@ -78,7 +78,7 @@ def _estimate(name: str, value: float, low: float, high: float) -> dict[str, str
 
 
 def _metric_cell(row: pd.Series) -> dict[str, str]:
-    return _estimate(row["name"], row["value"], row["ci_low"], row["ci_high"])
+    return format_estimate(row["name"], row["value"], row["ci_low"], row["ci_high"])
 
 
 def _describe(report: Report) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _metric_groups(report: Report) -> list[dict[str, Any]]:
 
 
 def _point(row: pd.Series) -> dict[str, Any]:
-    cells = {share: _estimate(share, row[share], row[f"{share}_low"], row[f"{share}_high"])
+    cells = {share: format_estimate(share, row[share], row[f"{share}_low"], row[f"{share}_high"])
              for share in operating_point.SHARES}
     return {"class": row["class"], "label": operating_point.NAMES.get(row["name"], row["name"]),
             "threshold": row["threshold"], "share_flagged": row["share_flagged"], "cells": cells}

@@ -44,14 +44,9 @@ def build_report(
     Raises:
         PredictionsError: no row has a target, or an image has no row in `subgroups`.
     """
-    is_known = predictions.target_index >= 0
-    if not is_known.any():
-        raise PredictionsError(
-            f"none of the {len(predictions)} images of role '{predictions.role}' has a target; "
-            "a report needs the truth")
     decision = _choose_decision(predictions.classes, thresholds or {})
-    sample = _take_sample(predictions, is_known, decision)
-    columns = _take_columns(predictions, is_known, subgroups)
+    sample = take_sample(predictions, decision.threshold)
+    columns = _take_columns(predictions, predictions.target_index >= 0, subgroups)
     parts = {name: sample.select(is_in) for name, is_in in find_parts(columns).items()}
     return _assemble(predictions, sample, parts, decision, thresholds or {},
                      context or ReportContext(), seed, num_resamples)
@@ -119,12 +114,24 @@ def _choose_decision(classes: tuple[str, ...], thresholds: Thresholds) -> Decisi
         "threshold with the highest sensitivity + specificity on the validation images."))
 
 
-def _take_sample(predictions: Predictions, is_known: np.ndarray, decision: Decision) -> Sample:
+def take_sample(predictions: Predictions, threshold: float | None) -> Sample:
+    """The rows that have a target, decided at a threshold of the last of two classes.
+
+    Without a threshold the highest probability decides.
+
+    Raises:
+        PredictionsError: no row has a target.
+    """
+    is_known = predictions.target_index >= 0
+    if not is_known.any():
+        raise PredictionsError(
+            f"none of the {len(predictions)} images of role '{predictions.role}' has a target; "
+            "a report needs the truth")
     probabilities = predictions.probabilities[is_known]
-    if decision.threshold is None:
+    if threshold is None:
         decided = probabilities.argmax(axis=1)
     else:
-        decided = (probabilities[:, -1] >= decision.threshold).astype(np.int64)
+        decided = (probabilities[:, -1] >= threshold).astype(np.int64)
     groups, index = np.unique(predictions.group_index[is_known], return_inverse=True)
     return Sample(probabilities=probabilities, target_index=predictions.target_index[is_known],
                   decision_index=decided, group_index=index, num_groups=len(groups))

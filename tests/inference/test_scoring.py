@@ -79,16 +79,19 @@ def test_an_unknown_role_is_refused(run: Path) -> None:
     assert str(error.value) == "--role tset: choose train, valid, test"
 
 
-def test_other_data_are_refused(run: Path, prepared: PreparedData, phantom_folder: Path,
-                                tmp_path: Path) -> None:
+def test_data_that_were_made_anew_are_not_taken_for_those_of_the_run(
+    run: Path, prepared: PreparedData, phantom_folder: Path, tmp_path: Path
+) -> None:
     other = prepare([phantom_folder], tmp_path / "other", num_workers=1,
                     settings=PrepareSettings(size_px=64, seed=1))
+    summary = artifacts.read_json(run / "training.json")
+    artifacts.write_json(run / "training.json", summary | {"data": "../other"})
     with pytest.raises(InputError) as error:
-        evaluate(run, data=other.folder)
+        evaluate(run)
     assert str(error.value) == (
-        f"{run} was trained on data {prepared.digest[:12]}, {other.folder} holds "
-        f"{other.digest[:12]}: its test images may be among those that the run was trained on; "
-        "name the data of the run by --data, or train again")
+        f"{run} was trained on data {prepared.digest[:12]}, {other.folder} now holds "
+        f"{other.digest[:12]}; name the folder by --data, for an external test of what it holds "
+        "now, or train again")
     assert not (run / "report").exists()
 
 

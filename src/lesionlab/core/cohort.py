@@ -15,13 +15,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lesionlab.core import artifacts
+from lesionlab.core import artifacts, displays
 from lesionlab.core.errors import CohortError
-from lesionlab.core.terms import COLUMNS, Kind
+from lesionlab.core.terms import COLUMNS, WIDE_INPUTS, Kind
 
 _TYPES: dict[Kind, pa.DataType] = {
     "number": pa.float64(), "boolean": pa.bool_(), "category": pa.string(),
     "text": pa.string()}
+_SHOWN = ("patient_id", "lesion_id", *WIDE_INPUTS)
+"""Columns whose gaps a notebook shows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,23 @@ class Cohort:
 
     def __len__(self) -> int:
         return self.table.num_rows
+
+    def _repr_html_(self) -> str:
+        frame = self.frame
+        classes = frame.get("target", frame.get("diagnosis_1", pd.Series(dtype=object)))
+        counts = classes.value_counts()
+        missing = {name: int(frame[name].isna().sum()) if name in frame else len(frame)
+                   for name in _SHOWN}
+        named = {noun: frame[name].nunique() for noun, name in
+                 (("patients", "patient_id"), ("lesions", "lesion_id")) if name in frame}
+        return displays.show_value(
+            "Cohort", {"images": len(frame)} | named | {"digest": self.digest[:12]},
+            displays.show_table(f"Images by {classes.name}", ("class", "images", "share"), [
+                (name, count, displays.show_share(count, len(frame)))
+                for name, count in counts.items()]),
+            displays.show_table("Missing values", ("column", "images", "share"), [
+                (name, count, displays.show_share(count, len(frame)))
+                for name, count in missing.items()]))
 
     def select(self, ids: Iterable[str]) -> Cohort:
         """The rows of `ids`; an id that is not here is an error."""

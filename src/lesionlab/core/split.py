@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lesionlab.core import artifacts
+from lesionlab.core import artifacts, displays
 from lesionlab.core.cohort import Cohort, join_problems, list_some
 from lesionlab.core.errors import SplitError
 
@@ -80,6 +80,16 @@ class Split:
 
     def __len__(self) -> int:
         return self.table.num_rows
+
+    def _repr_html_(self) -> str:
+        roles = self.frame.groupby("role")["group_id"].agg(["size", "nunique"]).reindex(ROLES)
+        rows = [(role, int(size), int(groups), displays.show_share(int(size), len(self)))
+                for role, (size, groups) in zip(ROLES, roles.fillna(0).to_numpy(), strict=True)]
+        return displays.show_value(
+            "Split", {"kept together": self.group_key, "seed": self.seed,
+                      "digest": self.digest[:12]},
+            displays.show_table("Images and groups by role",
+                                ("role", "images", "groups", "share of images"), rows))
 
     def check_against(self, cohort: Cohort) -> None:
         """Raise SplitError unless the split is of just this cohort and holds its links together."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -10,7 +9,6 @@ from typing import Any, cast
 import pandas as pd
 
 import lesionlab
-from lesionlab.core import artifacts
 from lesionlab.core.errors import InputError, StoreError
 from lesionlab.core.split import ROLES, Role
 from lesionlab.dataset.prepared import PreparedData
@@ -18,7 +16,11 @@ from lesionlab.evaluation.contents import FlowStep, Report, ReportContext
 from lesionlab.evaluation.external import read_predictions
 from lesionlab.evaluation.report import build_report, save_report
 from lesionlab.inference.bundle import ModelBundle
-from lesionlab.inference.predicting import predict_role
+from lesionlab.inference.external_data import (
+    find_trained_folder,
+    predict_rows,
+    select_external_rows,
+)
 
 SUBGROUPS = ("sex", "anatom_site_1", "image_type", "fitzpatrick_skin_type", "source")
 """Columns whose values are reported on their own, beside bands of age."""
@@ -31,6 +33,8 @@ class Evaluation:
 
     folder: Path
     report: Report
+    notes: tuple[str, ...] = ()
+    """What the user should know of the images, such as why some were left out."""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -41,48 +45,77 @@ class Evaluation:
     def lines(self) -> list[str]:
         """The headline and what was found, for a terminal."""
         bad = [finding for finding in self.report.findings if finding.section == "issue"]
-        return [self.report.headline, *(f"issue {f.code}: {f.explanation}" for f in bad)]
+        return [self.report.headline, *(f"note: {note}" for note in self.notes),
+                *(f"issue {f.code}: {f.explanation}" for f in bad)]
+
+    def _repr_html_(self) -> str:
+        return self.report._repr_html_()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ScoredRows:
+    """The images of a report."""
+
+    role: str
+    rows: pd.DataFrame
+    steps: tuple[FlowStep, ...]
+    """What led from the prepared images to these."""
+    ending: str
+    """Of the names of what is written, such as `test`."""
+    notes: tuple[str, ...] = ()
 
 
 def evaluate(
-    run: Path, *, role: str = "test", data: Path | None = None, out: Path | None = None,
+    run: Path, *, role: str | None = None, data: Path | None = None, out: Path | None = None,
     seed: int = 0,
 ) -> Evaluation:
-    """Predict a role of the data by the run's bundle, and write `RUN/report/`.
+    """Predict images by the run's bundle, and write `RUN/report/`.
+
+    On the data that the run was trained on, those of one role. Other data are an external test:
+    all images with a class that the model knows and without a link to its training, see
+    `lesionlab.inference.external_data`.
 
     Args:
         run: folder of `lesionlab train`.
-        role: `test`, `valid` or `train`.
+        role: `test`, `valid` or `train`; by default `test`, in an external test all.
         data: prepared folder; by default the one that the run was trained on.
         out: folder of the report; by default `report` in the run, with the role's name behind
-            it unless it is the test role.
+            it unless it is the test role, or `report_external_` and the name of the data folder.
         seed: of the bootstrap.
 
     Raises:
-        InputError: the data are not those that the run was trained on.
+        InputError: the data ask another question than the model answers, or all of their images
+            are linked to its training, or it is not known which images it was trained on.
         StoreError, BundleError: the run or the data are missing or damaged.
     """
-    role = _check_role(role)
+    chosen = _check_role(role) if role else None
     if not (run / "training.json").is_file():
         raise StoreError(f"{run} is not a run: it has no training.json; "
                          f"make one with: lesionlab train DATA --recipe R --out {run}")
     bundle = ModelBundle.load(run / "bundle")
-    prepared = _open_data(run, data, bundle)
-    predictions = predict_role(bundle, prepared, role)
-    predictions.save(run / f"predictions_{role}.parquet")
+    prepared = PreparedData.load(data) if data else _load_own_data(run, bundle)
+    digests = bundle.manifest["digests"] | {"bundle": bundle.digest}
+    if prepared.digest == digests["data"]:
+        scored = _choose_own(prepared, chosen or "test")
+    else:
+        scored = _choose_external(run, bundle, prepared, chosen)
+        digests = {"training data": digests.pop("data")} | digests
+        digests["external data"] = prepared.digest
+    predictions = predict_rows(bundle, prepared, scored.rows, scored.role)
+    predictions.save(run / f"predictions_{scored.ending}.parquet")
     recipe = bundle.manifest["recipe"]["name"]
-    context = _context(prepared, role, title=f"{recipe} on {prepared.target}", recipe=recipe,
-                       digests=bundle.manifest["digests"] | {"bundle": bundle.digest})
+    context = _context(prepared, scored.steps, title=f"{recipe} on {prepared.target}",
+                       recipe=recipe, digests=digests)
     report = build_report(predictions, thresholds=bundle.manifest["thresholds"],
-                          subgroups=subgroup_columns(prepared.rows(role)),
-                          context=context, seed=seed)
-    folder = out or run / ("report" if role == "test" else f"report_{role}")
+                          subgroups=subgroup_columns(scored.rows), context=context, seed=seed)
+    folder = out or run / ("report" if scored.ending == "test" else f"report_{scored.ending}")
     save_report(report, folder)
-    return Evaluation(folder=folder, report=report)
+    return Evaluation(folder=folder, report=report, notes=scored.notes)
 
 
 def evaluate_predictions(
-    path: Path, *, data: Path | None, role: str = "test", out: Path | None = None, seed: int = 0,
+    path: Path, *, data: Path | None, role: str | None = None, out: Path | None = None,
+    seed: int = 0,
 ) -> Evaluation:
     """Score another tool's predictions, joined to the prepared data by id.
 
@@ -90,7 +123,7 @@ def evaluate_predictions(
         InputError: no data were named.
         PredictionsError: ids missing, extra or repeated, or values that are no probabilities.
     """
-    role = _check_role(role)
+    role = _check_role(role or "test")
     if data is None:
         raise InputError(f"{path}: predictions of another tool need --data, the prepared folder "
                          "whose images they are of")
@@ -98,10 +131,12 @@ def evaluate_predictions(
     truth = prepared.frame[["role", "group_id", "target"]]
     predictions = read_predictions(path, truth, classes=prepared.classes, role=role,
                                    data_digest=prepared.digest)
-    context = _context(prepared, role, title=f"{path.name} on {prepared.target}", recipe=None,
+    scored = _choose_own(prepared, role)
+    context = _context(prepared, scored.steps, recipe=None,
+                       title=f"{path.name} on {prepared.target}",
                        digests={"data": prepared.digest, "split": prepared.split.digest})
     report = build_report(predictions, context=context, seed=seed,
-                          subgroups=subgroup_columns(prepared.rows(role)))
+                          subgroups=subgroup_columns(scored.rows))
     folder = out or path.parent / f"{path.stem}_report"
     save_report(report, folder)
     return Evaluation(folder=folder, report=report)
@@ -122,27 +157,42 @@ def _check_role(role: str) -> Role:
     return cast(Role, role)
 
 
-def _open_data(run: Path, folder: Path | None, bundle: ModelBundle) -> PreparedData:
-    """The data to score on; they must be those of the training."""
-    if folder is None:
-        folder = Path(os.path.normpath(run / artifacts.read_json(run / "training.json")["data"]))
-        if not folder.is_dir():
-            raise StoreError(f"the data of {run} are no longer at {folder}; name them by --data")
-    prepared = PreparedData.load(folder)
-    trained_on = bundle.manifest["digests"]["data"]
-    if prepared.digest != trained_on:
-        raise InputError(
-            f"{run} was trained on data {trained_on[:12]}, {folder} holds {prepared.digest[:12]}: "
-            "its test images may be among those that the run was trained on; name the data of the "
-            "run by --data, or train again")
-    return prepared
+def _load_own_data(run: Path, bundle: ModelBundle) -> PreparedData:
+    """The data that the run was trained on, from where they were then."""
+    folder = find_trained_folder(run)
+    if not folder.is_dir():
+        raise StoreError(f"the data of {run} are no longer at {folder}; name them by --data")
+    data, trained_on = PreparedData.load(folder), bundle.manifest["digests"]["data"]
+    if data.digest != trained_on:
+        raise InputError(f"{run} was trained on data {trained_on[:12]}, {folder} now holds "
+                         f"{data.digest[:12]}; name the folder by --data, for an external test of "
+                         "what it holds now, or train again")
+    return data
+
+
+def _choose_own(data: PreparedData, role: Role) -> _ScoredRows:
+    """The rows of one role of the data that a run was trained on."""
+    rows = data.rows(role)
+    step = FlowStep(label=f"in the {role} role", count=len(rows), note=(
+        f"{rows['group_id'].nunique():,} groups of {data.split.group_key}"))
+    return _ScoredRows(role=role, rows=rows, steps=(step,), ending=role)
+
+
+def _choose_external(
+    run: Path, bundle: ModelBundle, data: PreparedData, role: Role | None
+) -> _ScoredRows:
+    """The rows of other data that the model may be scored on."""
+    chosen = select_external_rows(run, bundle, data, role)
+    name = data.folder.resolve().name + (f"_{role}" if role else "")
+    return _ScoredRows(role="external", rows=chosen.rows, steps=chosen.steps,
+                       ending=f"external_{name}", notes=chosen.notes)
 
 
 def _context(
-    data: PreparedData, role: Role, *, title: str, recipe: str | None, digests: dict[str, str]
+    data: PreparedData, steps: tuple[FlowStep, ...], *, title: str, recipe: str | None,
+    digests: dict[str, str],
 ) -> ReportContext:
     counts = data.manifest["counts"]
-    chosen = counts["roles"][role]
 
     def count(key: str) -> int:
         return sum(counts[key].values())
@@ -162,8 +212,7 @@ def _context(
                  note=reasons("dropped_by_target")),
         FlowStep(label="images that decode", count=counts["num_images"],
                  note=reasons("rejected_images")),
-        FlowStep(label=f"in the {role} role", count=chosen["num_images"],
-                 note=f"{chosen['num_groups']:,} groups of {data.split.group_key}"),
+        *steps,
     )
     has_lesions = data.split.group_key.startswith("lesion_id")
     return ReportContext(

@@ -75,8 +75,8 @@ def test_a_changed_or_missing_file_is_named(folder: Path, name: str) -> None:
     ("{", ("is damaged: it is not JSON (Expecting property name enclosed in double quotes: "
           "line 1 column 2 (char 1)); copy the bundle again")),
     ("[]", "is damaged: it has no format version; copy the bundle again"),
-    ('{"format_version": 2, "lesionlab_version": "9.1"}',
-     ("has format 2, made by lesionlab 9.1; this version reads up to 1: "
+    ('{"format_version": 3, "lesionlab_version": "9.1"}',
+     ("has format 3, made by lesionlab 9.1; this version reads up to 2: "
      "pip install --upgrade lesionlab")),
     ('{"format_version": 1}',
      "is damaged: its content does not match its own digest; copy the bundle again"),

@@ -20,7 +20,11 @@ from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inference.session import open_session
 
 FORMAT_VERSION = 1
+CONTEXT_FORMAT_VERSION = 2
+"""Of a bundle with a second pass, so that a reader that knows of none refuses it."""
 MODEL_FILE = "model.onnx"
+CONTEXT_FILE = "context.onnx"
+"""The second pass of a bundle that also compares a patient's images; see `context_pass`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,30 +83,71 @@ class ModelBundle:
         """Probability of the positive class from which a binary model says positive."""
         return self.manifest["thresholds"][self.classes[-1]]["max_youden"]
 
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Scores of an image that are compared within its patient; empty for most models."""
+        return tuple(self._context.get("scores", ()))
+
+    @property
+    def measure_names(self) -> tuple[str, ...]:
+        """Metadata columns that are compared with them."""
+        return tuple(self._context.get("measures", ()))
+
+    @property
+    def _context(self) -> dict[str, list[str]]:
+        return self.manifest.get("context") or {}
+
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
-        try:
-            return open_session(self.folder / MODEL_FILE)
-        except Exception as error:  # onnxruntime raises a family without a common root
-            raise BundleError(f"{self.folder / MODEL_FILE} does not load in onnxruntime "
-                              f"{onnxruntime.__version__} ({error})") from error
+        return _open(self.folder / MODEL_FILE)
+
+    @cached_property
+    def _context_session(self) -> onnxruntime.InferenceSession:
+        return _open(self.folder / CONTEXT_FILE)
 
     def run(self, images: np.ndarray | None, metadata: pd.DataFrame) -> np.ndarray:
-        """Calibrated probabilities, (N, classes) float32, rows summing to 1.
+        """Calibrated probabilities, (N, classes) float32, rows summing to 1, each row by itself.
 
         Args:
             images: (N, S, S, 3) uint8 RGB from `preprocessing`; None where there is none.
             metadata: N rows; a column that it lacks counts as missing for all.
         """
-        feeds: dict[str, np.ndarray] = {}
+        return self.run_all(images, metadata)[:, :len(self.classes)]
+
+    def run_all(self, images: np.ndarray | None, metadata: pd.DataFrame) -> np.ndarray:
+        """What `run` gives and, as further columns, the scores of `score_names`."""
+        feeds = self._feed(metadata)
         if self.preprocessing is not None:
             assert images is not None and images.dtype == np.uint8
             feeds["image"] = images
-        for name in self.metadata_columns:
-            feeds[name] = raw_values(metadata, name)
         if not feeds:
             feeds["num_rows"] = np.zeros(len(metadata), np.float32)
-        return np.asarray(self._session.run(["probabilities"], feeds)[0])
+        outputs = ["probabilities", *(["scores"] if self.score_names else [])]
+        return np.concatenate([*map(np.asarray, self._session.run(outputs, feeds))], axis=1)
+
+    def run_context(
+        self, scores: np.ndarray, context: np.ndarray, metadata: pd.DataFrame
+    ) -> np.ndarray:
+        """Probabilities as of `run`, of scores that were compared within their patient.
+
+        Args:
+            scores: (N, C) float32 of `run_all`.
+            context: (N, F) float32 of `patient_context.list_context_columns`, NaN where unknown.
+            metadata: N rows.
+        """
+        feeds = self._feed(metadata) | {"scores": scores, "context": context}
+        return np.asarray(self._context_session.run(["probabilities"], feeds)[0])
+
+    def _feed(self, metadata: pd.DataFrame) -> dict[str, np.ndarray]:
+        return {name: raw_values(metadata, name) for name in self.metadata_columns}
+
+
+def _open(path: Path) -> onnxruntime.InferenceSession:
+    try:
+        return open_session(path)
+    except Exception as error:  # onnxruntime raises a family without a common root
+        raise BundleError(f"{path} does not load in onnxruntime {onnxruntime.__version__} "
+                          f"({error})") from error
 
 
 def raw_values(frame: pd.DataFrame, name: str) -> np.ndarray:
@@ -129,10 +174,10 @@ def _check_version(path: Path, manifest: Any) -> None:
     version = manifest.get("format_version") if isinstance(manifest, dict) else None
     if not isinstance(version, int):
         raise BundleError(f"{path} is damaged: it has no format version; copy the bundle again")
-    if version > FORMAT_VERSION:
+    if version > CONTEXT_FORMAT_VERSION:
         raise BundleError(f"{path} has format {version}, made by lesionlab "
                           f"{manifest.get('lesionlab_version')}; this version reads up to "
-                          f"{FORMAT_VERSION}: pip install --upgrade lesionlab")
+                          f"{CONTEXT_FORMAT_VERSION}: pip install --upgrade lesionlab")
 
 
 def _check_digest(path: Path, manifest: dict[str, Any]) -> None:

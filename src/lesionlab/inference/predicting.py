@@ -19,6 +19,7 @@ from lesionlab.core.split import Role
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.imaging.decoding import decode_rgb, read_image_file
 from lesionlab.inference.bundle import ModelBundle
+from lesionlab.inference.context_pass import compare_within_patients, list_notes, read_patients
 from lesionlab.scaling import map_tasks, progress
 from lesionlab.sources.image_files import SUFFIXES, list_images
 from lesionlab.sources.inputs_table import InputsTable, read_inputs
@@ -52,7 +53,8 @@ def predict(
         bundle: the model.
         paths: files, folders or globs.
         metadata: CSV or Parquet with `isic_id`; joined by id, which is the file name without
-            its ending. A missing row or value is allowed and noted.
+            its ending. A missing row or value is allowed and noted. Its `patient_id` is used
+            by models alone that compare a patient's images with each other.
 
     Raises:
         InputError: nothing found, or a metadata table that cannot be joined.
@@ -61,7 +63,9 @@ def predict(
     ids = [path.stem for path in files]
     known = read_inputs(metadata) if metadata else None
     values = known.rows if known else pd.DataFrame(index=pd.Index([], dtype=str))
-    rows = values.reindex(ids).reset_index(drop=True)
+    rows = values.reindex(ids)
+    if metadata and bundle.score_names:
+        rows["patient_id"] = read_patients(metadata).reindex(ids).to_numpy()
     probabilities, errors = run_bundle(
         bundle, len(files), lambda k: read_image_file(files[k]), rows)
     table = pd.DataFrame({"isic_id": ids, "file": [str(path) for path in files]})
@@ -70,7 +74,8 @@ def predict(
     table["predicted"] = _decide(bundle, probabilities)
     table["missing_metadata"] = _missing(rows, bundle.metadata_columns)
     table["error"] = pd.Series(errors, dtype="string")
-    return PredictedImages(table=table, notes=tuple(_notes(table, known, bundle)))
+    return PredictedImages(table=table, notes=(*_notes(table, known, bundle),
+                                               *list_notes(bundle, rows)))
 
 
 def check_table_path(path: Path) -> None:
@@ -101,7 +106,7 @@ def predict_role(bundle: ModelBundle, data: PreparedData, role: Role) -> Predict
     rows = data.rows(role)
     read = [*map(str, rows.index)]
     probabilities, errors = run_bundle(
-        bundle, len(rows), lambda k: data.store.read(read[k]), rows.reset_index(drop=True))
+        bundle, len(rows), lambda k: data.store.read(read[k]), rows)
     damaged = [isic_id for isic_id, error in zip(read, errors, strict=True) if error]
     if damaged:
         raise StoreError(f"{data.folder} is damaged: {len(damaged)} images of the {role} role do "
@@ -127,7 +132,7 @@ def run_bundle(
         bundle: the model.
         num_rows: N.
         read: the bytes of image k; called from several threads, not at all without images.
-        metadata: N rows, in the same order.
+        metadata: N rows, in the same order, indexed by id.
 
     Returns:
         (N, classes) float32, NaN where an image does not decode, and the N errors or None.
@@ -136,15 +141,20 @@ def run_bundle(
         rows = range(start, min(start + BATCH_SIZE, num_rows))
         return _run_rows(bundle, rows, read, metadata)
 
-    probabilities = np.full((num_rows, len(bundle.classes)), np.nan, np.float32)
+    outputs = np.full((num_rows, _width(bundle)), np.nan, np.float32)
     errors: list[str | None] = []
     starts = range(0, num_rows, BATCH_SIZE)
     with progress(num_rows, "predicting") as bar:
         for batch, problems in map_tasks(run_batch, starts, workers="threads"):
-            probabilities[len(errors):len(errors) + len(problems)] = batch
+            outputs[len(errors):len(errors) + len(problems)] = batch
             errors += problems
             bar.update(len(problems))
-    return probabilities, errors
+    return compare_within_patients(bundle, outputs, metadata), errors
+
+
+def _width(bundle: ModelBundle) -> int:
+    """Columns of `run_all`."""
+    return len(bundle.classes) + len(bundle.score_names)
 
 
 def _run_rows(
@@ -153,7 +163,7 @@ def _run_rows(
     errors: list[str | None] = [None] * len(rows)
     preprocessing = bundle.preprocessing
     if preprocessing is None:
-        return bundle.run(None, metadata.iloc[rows.start:rows.stop]), errors
+        return bundle.run_all(None, metadata.iloc[rows.start:rows.stop]), errors
     squares, good = [], []
     for position, row in enumerate(rows):
         try:
@@ -162,9 +172,9 @@ def _run_rows(
             good.append(position)
         except DecodeError as error:
             errors[position] = f"{error.reason}: {error}"
-    result = np.full((len(rows), len(bundle.classes)), np.nan, np.float32)
+    result = np.full((len(rows), _width(bundle)), np.nan, np.float32)
     if good:
-        result[good] = bundle.run(np.stack(squares), metadata.iloc[[rows[k] for k in good]])
+        result[good] = bundle.run_all(np.stack(squares), metadata.iloc[[rows[k] for k in good]])
     return result, errors
 
 

@@ -13,25 +13,12 @@ import argparse
 import json
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 import lesionlab
 from lesionlab import PreparedData
 from lesionlab.core.predictions import Predictions
-
-
-def join_by_position(data: PreparedData, seed: int) -> pd.DataFrame:
-    """A row per image with its role and the label that its position gives it."""
-    parts = []
-    for role in ("train", "valid", "test"):
-        rows = data.rows(role)[["lesion_id", "role", "target"]].sort_index()
-        in_order = rows["target"].sort_values().to_numpy()  # Benign before Malignant
-        if role == "test":
-            in_order = np.random.default_rng(seed).permutation(in_order)
-        parts.append(rows.assign(target=in_order))
-    return pd.concat(parts).rename(columns={"target": "diagnosis_1"}).reset_index()
+from lesionlab.dataset.deriving import join_by_position
 
 
 def main() -> None:
@@ -42,13 +29,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     data = PreparedData.load(options.data)
-    source = options.out / "source"
-    (source / "images").mkdir(parents=True)
-    for isic_id in data.cohort.ids:
-        (source / "images" / f"{isic_id}.jpg").write_bytes(data.store.read(isic_id))
-    join_by_position(data, options.seed).to_csv(source / "metadata.csv", index=False)
-    wrong = lesionlab.prepare(
-        [source], options.out / "data", settings=lesionlab.PrepareSettings(split_column="role"))
+    wrong = join_by_position(data, options.out / "data", options.seed)
     run = lesionlab.train(wrong, lesionlab.find_recipe("image_frozen"), options.out / "run",
                           cache=options.cache)
     result = lesionlab.evaluate(run.folder, seed=options.seed)

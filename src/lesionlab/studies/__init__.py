@@ -1,0 +1,1 @@
+"""Many recipes on the same data: trained, evaluated and compared in one command."""

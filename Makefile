@@ -55,9 +55,10 @@ demo: setup ## From images to reports of three recipes; DATA=folder takes your o
 	    $(BIN)/lesionlab evaluate $(DEMO)/runs/$$recipe; \
 	done
 	@$(call say,Compare on the same test images)
-	@$(BIN)/lesionlab compare $(DEMO_RUNS)
+	@$(BIN)/lesionlab compare $(DEMO_RUNS) --out $(DEMO)/leaderboard
 	@$(call say,Open in a browser)
-	@printf '%s\n' $(DEMO)/data/audit.html $(DEMO_RUNS:%=%/report/report.html)
+	@printf '%s\n' $(DEMO)/data/audit.html $(DEMO_RUNS:%=%/report/report.html) \
+	    $(DEMO)/leaderboard/leaderboard.html
 
 test: setup lint ## Lint, then all tests
 	@$(BIN)/python -m pytest $(ARGS)

@@ -26,7 +26,8 @@ ROLE_TITLES: dict[Role, str] = {
 def describe_commands() -> str:
     """The page of all commands, as their own help has it."""
     done = subprocess.run(
-        [sys.executable, "-m", "typer", "lesionlab.cli", "utils", "docs", "--name", "lesionlab"],
+        [sys.executable, "-m", "typer", "lesionlab.cli.main", "utils", "docs",
+         "--name", "lesionlab"],
         check=True, capture_output=True, text=True)
     return done.stdout.rstrip() + "\n"
 

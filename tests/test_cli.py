@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import json
+import logging
 import shlex
 import shutil
 import subprocess
@@ -14,7 +15,9 @@ import pytest
 import typer
 
 from conftest import TrainSmall
-from lesionlab.cli import app, main
+from lesionlab.cli.main import app, main
+from lesionlab.cli.training import describe_training
+from lesionlab.core.errors import InputError
 from lesionlab.core.terms import RESEARCH_USE
 from lesionlab.dataset.building import PrepareSettings, prepare
 from lesionlab.dataset.prepared import PreparedData
@@ -22,8 +25,7 @@ from lesionlab.inference.bundle import ModelBundle
 from lesionlab.recipes import RECIPES, find_recipe
 from lesionlab.training.fit import train
 
-COMMANDS = {str(command.name or command.callback.__name__): command  # type: ignore[union-attr]
-            for command in app.registered_commands}
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +142,129 @@ def test_json_alone_is_on_stdout(run_cli, run_folder: Path, prepared: PreparedDa
         assert json.loads(done.out), arguments
 
 
+@pytest.mark.slow
+def test_a_leaderboard_is_written_where_that_was_asked(
+    run_cli, run_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(run_folder, tmp_path / "other")
+    for folder in (run_folder, tmp_path / "other"):
+        assert run_cli("evaluate", folder).code == 0
+    out = tmp_path / "leaderboard"
+    done = run_cli("compare", run_folder, tmp_path / "other", "--out", out, "--reference", "run")
+    assert (done.code, done.err) == (0, "")
+    assert done.last == (f"wrote {out / 'leaderboard.html'}, leaderboard.json and "
+                         f"leaderboard.csv; {RESEARCH_USE}")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "leaderboard.csv", "leaderboard.html", "leaderboard.json"]
+    written = json.loads((out / "leaderboard.json").read_text())["leaderboards"][0]
+    assert written["reference"] == "run"
+    done = run_cli("compare", run_folder, tmp_path / "other", "--reference", "rum")
+    assert (done.code, done.err) == (2, (
+        "error: no model to compare with is called 'rum'; there are other, run\n"))
+
+
+@pytest.mark.slow
+def test_a_study_says_what_failed_and_writes_the_rest(
+    run_cli, prepared: PreparedData, tmp_path: Path
+) -> None:
+    out = tmp_path / "study"
+    arguments = ("study", prepared.folder, "--out", out, "--recipe", "prevalence",
+                 "--recipe", "metadata_linear")
+    done = run_cli(*arguments, "--set", "metadata_linear:metadata.columns=personal_hx_mm")
+    assert (done.code, done.last) == (1, (
+        f"wrote {out / 'leaderboard' / 'leaderboard.html'}"))
+    assert "\nfailed: metadata_linear: personal_hx_mm: no image of the train role " in done.out
+    assert "[2/2] metadata_linear: failed, " in done.err
+    assert (out / "leaderboard" / "leaderboard.html").is_file()
+    done = run_cli(*arguments, "--json")
+    assert done.code == 0
+    found = json.loads(done.out)
+    assert found["failures"] == {}
+    assert [row["name"] for row in found["leaderboards"][0]["rows"]] == [
+        "metadata_linear", "prevalence"]
+
+
+@pytest.mark.slow
+def test_folds_end_in_an_ensemble_that_can_be_evaluated(
+    run_cli, prepared: PreparedData, tmp_path: Path
+) -> None:
+    out = tmp_path / "folds"
+    arguments = ("train", prepared.folder, "--recipe", "prevalence", "--out", out, "--folds", 3)
+    done = run_cli(*arguments)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("AUROC of 3 folds: mean 0.500, standard deviation 0.000, ")
+    assert done.last == f"wrote {out}; next: lesionlab evaluate {out / 'ensemble'}"
+    assert len(json.loads(run_cli(*arguments, "--json").out)["folds"]) == 3
+    assert run_cli("evaluate", out / "ensemble").code == 0
+
+
+@pytest.mark.slow
+def test_runs_become_an_ensemble(run_cli, run_folder: Path, prepared: PreparedData,
+                                 train_small: TrainSmall, tmp_path: Path) -> None:
+    out = tmp_path / "average"
+    members = f"{run_folder},{train_small('prevalence')}"
+    done = run_cli("train", prepared.folder, "--recipe", "ensemble", "--set",
+                   f"model.members={members}", "--out", out)
+    assert (done.code, done.last) == (0, f"wrote {out}; next: lesionlab evaluate {out}")
+    assert done.out.startswith("recipe ensemble, ")
+    assert "bundle agrees with the mean of its members to " in done.out
+    assert done.err.startswith("note: The thresholds are chosen on the ")
+
+
+@pytest.mark.slow
+def test_another_cohort_is_an_external_test(run_cli, run_folder: Path, tmp_path: Path) -> None:
+    assert run_cli("phantom", tmp_path / "c", "--patients", 20, "--seed", 9).code == 0
+    assert run_cli("prepare", tmp_path / "c", "--out", tmp_path / "elsewhere", "--size", 64,
+                   "--workers", 1).code == 0
+    done = run_cli("evaluate", run_folder, "--data", tmp_path / "elsewhere")
+    assert (done.code, done.err) == (0, "")
+    assert "\nnote: external test on " in done.out
+    assert done.last == (f"wrote {run_folder / 'report_external_elsewhere' / 'report.html'} and "
+                         f"report.json; {RESEARCH_USE}")
+
+
+@pytest.mark.slow
+def test_a_cache_that_would_grow_beyond_its_limit_exits_2(
+    run_cli, prepared: PreparedData, cache: Path, tmp_path: Path
+) -> None:
+    done = run_cli("train", prepared.folder, "--recipe", "finetuned", "--out", tmp_path / "run",
+                   "--set", "image.size_px=64", "--cache", cache, "--cache-limit", 0.001)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(
+        "error: the frozen stages of tf_efficientnet_lite0 would take 0.0 GB in the cache, "
+        "allowed are 0.0 GB; raise --cache-limit, ")
+
+
+def test_of_several_processes_one_speaks(run_cli, prepared: PreparedData, tmp_path: Path,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("train", prepared.folder, "--recipe", "prevalence", "--out", tmp_path / "run")
+    assert run_cli(*arguments).last.startswith("wrote ")
+    monkeypatch.setenv("RANK", "1")
+    done = run_cli(*arguments)
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(("summary", "text"), [
+    ({"num_features": 9, "num_parameters": 1234567, "computed": {"num_train": 5}},
+     "9 features, 1,234,567 parameters, temperature 1.25; head 0.5 s"),
+    ({"num_features": 0, "num_parameters": 20, "computed": {
+        "precision": "bfloat16", "device": "cuda:0"}},
+     "20 parameters, temperature 1.25, bfloat16 on cuda:0; head 0.5 s"),
+    ({"num_parameters": None}, "temperature 1.25; head 0.5 s"),
+])
+def test_a_training_is_described_by_what_it_has(summary: dict, text: str) -> None:
+    assert describe_training(summary | {"temperature": 1.25, "seconds": {"head": 0.5}}) == text
+
+
+def test_what_the_package_logs_is_a_note(run_cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def log(*_: object, **__: object) -> None:
+        logging.getLogger("lesionlab.training.prefix").info("it takes %.1f GB", 2)
+        raise InputError("enough")
+
+    monkeypatch.setattr("lesionlab.phantoms.making.phantom", log)
+    assert run_cli("phantom", "x").err == "note: it takes 2.0 GB\nerror: enough\n"
+
+
 def test_recipes_are_listed_and_shown_whole(run_cli) -> None:
     done = run_cli("recipes")
     assert [line.split()[0] for line in done.out.splitlines()[:-1]] == list(RECIPES)
@@ -162,6 +287,14 @@ def test_recipes_are_listed_and_shown_whole(run_cli) -> None:
      ("{data} is not a run: it has no training.json; make one with: lesionlab train DATA "
       "--recipe R --out {data}")),
     (("audit", "{data}", "--fail-on", "error"), "--fail-on error: choose issue or tip"),
+    (("train", "{data}", "--recipe", "ensemble", "--out", "x"),
+     "an ensemble needs two or more runs, got 0; name them by --set model.members=RUN,RUN"),
+    (("train", "{data}", "--recipe", "stack_boosting", "--out", "x", "--folds", "3"),
+     "--folds with a stack: it has folds of its own inside; leave --folds out"),
+    (("study", "{data}", "--out", "x", "--suite", "orginal"),
+     "--suite orginal: choose original or strong"),
+    (("study", "{data}", "--out", "x"),
+     "nothing to study: name a suite, original or strong, or recipes"),
     (("compare", "{data}"), "compare needs two or more runs"),
     (("predict", "{data}", "x.jpg"),
      ("{data}/manifest.json is damaged: its content does not match its own digest; "

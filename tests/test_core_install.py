@@ -12,13 +12,14 @@ import pytest
 from conftest import TrainSmall
 from lesionlab.dataset.prepared import PreparedData
 
-EXTRA_TRAIN = ["lightgbm", "onnx", "onnxmltools", "onnxscript", "safetensors", "skl2onnx", "timm",
-               "torch", "torchvision"]
+EXTRA_TRAIN = ["lightgbm", "lightning_fabric", "onnx", "onnxmltools", "onnxscript", "safetensors",
+               "skl2onnx", "timm", "torch", "torchvision"]
 HEAVY = ["matplotlib", "onnxruntime", "pandas", "pyarrow", "scipy", "sklearn", "torch"]
 CORE_MODULES = [
-    "lesionlab", "lesionlab.auditing.report", "lesionlab.cli", "lesionlab.dataset.building",
+    "lesionlab", "lesionlab.auditing.report", "lesionlab.cli.main", "lesionlab.dataset.building",
     "lesionlab.evaluation.comparing", "lesionlab.evaluation.report",
-    "lesionlab.inference.predicting", "lesionlab.inference.scoring", "lesionlab.phantoms.making"]
+    "lesionlab.inference.comparing", "lesionlab.inference.predicting",
+    "lesionlab.inference.scoring", "lesionlab.phantoms.making"]
 
 WITHOUT = """
 import sys
@@ -31,7 +32,7 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 """
 LIST_LOADED = f"import json; print(json.dumps([m for m in {HEAVY} if m in sys.modules]))"
-SHOW_HELP = "sys.argv = ['lesionlab', '--help']; from lesionlab.cli import main; main()"
+SHOW_HELP = "sys.argv = ['lesionlab', '--help']; from lesionlab.cli.main import main; main()"
 
 
 def run_python(code: str, *, absent: list[str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -56,11 +57,12 @@ def test_the_core_does_not_import_the_extra_train():
 def test_help_works_without_the_extra_train():
     done = run_python(SHOW_HELP, absent=EXTRA_TRAIN)
     assert (done.returncode, done.stderr) == (0, "")
-    commands = ["phantom", "prepare", "audit", "recipes", "train", "evaluate", "compare", "predict"]
+    commands = ["phantom", "prepare", "audit", "recipes", "train", "study", "evaluate", "compare",
+                "predict"]
     assert [name for name in commands if f"\n  {name} " not in done.stdout] == []
 
 
-@pytest.mark.parametrize("absent", ["onnx", "torch"])
+@pytest.mark.parametrize("absent", ["lightning_fabric", "onnx", "torch"])
 def test_training_without_its_extra_says_what_to_install(absent: str):
     code = ("try: import lesionlab.training.fit\n"
             "except ImportError as error: print(type(error).__name__, error, sep='|', end='')")
@@ -97,7 +99,7 @@ def test_the_core_audits_evaluates_and_predicts_end_to_end(
            "--out", out] for bundle in (run, trees))]
     arguments = [[str(part) for part in ["lesionlab", *command]] for command in commands]
     done = run_python(f"""
-from lesionlab.cli import main
+from lesionlab.cli.main import main
 for sys.argv in {arguments!r}:
     try:
         main()
@@ -117,8 +119,8 @@ for sys.argv in {arguments!r}:
 def test_the_command_train_without_its_extra_exits_2(prepared: PreparedData, tmp_path: Path):
     arguments = ["lesionlab", "train", str(prepared.folder), "--recipe", "prevalence", "--out",
                  str(tmp_path / "run")]
-    done = run_python(f"from lesionlab.cli import main; sys.argv = {arguments!r}; main()",
+    done = run_python(f"from lesionlab.cli.main import main; sys.argv = {arguments!r}; main()",
                       absent=EXTRA_TRAIN)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == ("error: training needs the extra 'train' (No module named 'onnx'); "
+    assert done.stderr == ("error: training needs the extra 'train' (No module named 'torch'); "
                            "pip install 'lesionlab[train]'\n")

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import typer
 
-from lesionlab.cli import app
+from lesionlab.cli.main import app
 from lesionlab.core.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]

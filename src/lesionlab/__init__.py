@@ -12,7 +12,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Cohort": "lesionlab.core.cohort",
+    "CrossValidation": "lesionlab.training.cross_validation",
     "Finding": "lesionlab.core.findings",
+    "Leaderboard": "lesionlab.evaluation.leaderboard",
     "LesionLabError": "lesionlab.core.errors",
     "ModelBundle": "lesionlab.inference.bundle",
     "Predictions": "lesionlab.core.predictions",
@@ -21,14 +23,17 @@ _HOMES = {
     "Recipe": "lesionlab.core.recipe",
     "Report": "lesionlab.evaluation.contents",
     "Split": "lesionlab.core.split",
+    "Study": "lesionlab.studies.running",
     "audit": "lesionlab.auditing.report",
-    "compare": "lesionlab.evaluation.comparing",
+    "compare": "lesionlab.inference.comparing",
+    "cross_validate": "lesionlab.training.cross_validation",
     "evaluate": "lesionlab.inference.scoring",
     "evaluate_predictions": "lesionlab.inference.scoring",
     "find_recipe": "lesionlab.recipes",
     "phantom": "lesionlab.phantoms.making",
     "predict": "lesionlab.inference.predicting",
     "prepare": "lesionlab.dataset.building",
+    "study": "lesionlab.studies.running",
     "train": "lesionlab.training.fit",
 }
 

@@ -1,7 +1,9 @@
 """Tasks run side by side, their results come in order, and few wait at a time."""
 
+import sys
 import threading
 import time
+import types
 
 import pytest
 
@@ -66,3 +68,14 @@ def test_without_a_terminal_there_is_no_progress_bar(capsys: pytest.CaptureFixtu
         bar.update(10)
     assert capsys.readouterr().err == ""
     assert available_cpus() >= 1
+
+
+def test_a_notebook_shows_a_progress_bar(
+    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    with progress(10, "reading") as bar:
+        bar.delay = 0
+        bar.update(10)
+        bar.refresh()
+    assert "reading: 100%" in capsys.readouterr().err

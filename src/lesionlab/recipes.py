@@ -182,11 +182,11 @@ def finetuned() -> Recipe:
         model=ModelSettings(backbone="tf_efficientnet_lite0", tuning="network", head="mlp",
                             hidden_units=(), dropout=0.3, num_frozen_stages=3,
                             metadata_units=(64, 64)),
-        image=ImageSettings(size_px=224, num_views=10, augmentation="strong", num_test_views=8),
+        image=ImageSettings(size_px=224, num_views=6, augmentation="strong", num_test_views=8),
         fit=FitSettings(
             l2=0.05, learning_rate=1e-3, schedule="cosine", warm_up=0.1, batch_size=64,
-            max_epochs=10, patience=10, clip_norm=5.0, label_smoothing=0.05,
-            class_weight_power=0.5, mixup=0.2, cutmix=1.0, ema_decay=0.998))
+            max_epochs=12, patience=12, clip_norm=5.0, label_smoothing=0.05,
+            class_weight_power=0.5, mixup=0.2, ema_decay=0.998))
 
 
 def fusion_concat() -> Recipe:

@@ -81,6 +81,6 @@ def _run_window(
 
 
 def progress(total: int, label: str, unit: str = "images") -> tqdm:
-    """A progress bar on stderr that appears after two seconds, and only on a terminal."""
-    is_hidden = not sys.stderr.isatty()
+    """A progress bar on stderr that appears after two seconds, on a terminal or in a notebook."""
+    is_hidden = not (sys.stderr.isatty() or "ipykernel" in sys.modules)
     return tqdm(total=total, desc=label, unit=f" {unit}", delay=2, disable=is_hidden, leave=False)

@@ -1,5 +1,6 @@
 """Training is in what the recipe allows and a trial finds fastest, the same each time."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,7 @@ def test_a_trial_leaves_the_network_as_it_was(network: Network, tmp_path: Path) 
 
 def test_pixels_are_timed_too(network: Network) -> None:
     pixels = torch.zeros(2, 32, 32, 3, dtype=torch.uint8)
-    assert time_step(network, HALF, pixels, METADATA, 0) > 0
+    assert time_step(copy.deepcopy(network), HALF, pixels, METADATA, 0) > 0
 
 
 def test_names_are_those_of_fabric_and_torch() -> None:

@@ -347,7 +347,7 @@ def test_a_damaged_backbone_in_the_cache_is_exported_again(
 
     monkeypatch.setattr(features, "export_backbone", export)
     with caplog.at_level(logging.WARNING):
-        features._open_backbone(small("image_frozen"), prepared, own)
+        features.open_backbone(small("image_frozen"), prepared, own)
     assert caplog.messages == [
         f"{path} was damaged and is removed from the cache; its content is computed again"]
     assert path.read_bytes() == whole
@@ -358,3 +358,9 @@ def test_training_json_is_plain(train_small: TrainSmall, prepared: PreparedData)
     assert json.loads(path.read_text()) == artifacts.read_json(path)
     data = path.parent / artifacts.read_json(path)["data"]
     assert data.resolve() == prepared.folder.resolve()
+
+
+def test_a_run_shows_itself_in_a_notebook(train_small: TrainSmall) -> None:
+    shown = TrainedRun.load(train_small("metadata_linear"))._repr_html_()
+    assert "<strong>Run of metadata_linear</strong>" in shown
+    assert "<caption" in shown and "packing" in shown

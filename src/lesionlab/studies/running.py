@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from lesionlab.core import artifacts
+from lesionlab.core.displays import show_table
 from lesionlab.core.errors import InputError, LesionLabError, StoreError
 from lesionlab.core.predictions import Predictions
 from lesionlab.core.recipe import Recipe
@@ -55,6 +56,11 @@ class Study:
         return [*(line for board in boards for line in board.lines),
                 *(line for board in boards for line in _judge_control(board)),
                 *(f"failed: {name}: {text}" for name, text in self.failures.items())]
+
+    def _repr_html_(self) -> str:
+        """The leaderboards, and what failed, for a notebook."""
+        return "".join(board._repr_html_() for board in self.leaderboards.values()) + show_table(
+            "Failed", ["experiment", "why"], self.failures.items(), num_left=2)
 
 
 def study(

@@ -60,9 +60,10 @@ class PixelSource:
         """Pixels (B, size_px, size_px, 3) uint8."""
         if self.held is None:
             squares = _decode_all(self.store, [self.ids[row] for row in rows], self.preprocessing)
-            squares = squares.to(self.device, non_blocking=True)
         else:
-            squares = self.held[torch.from_numpy(rows).to(self.held.device)].to(self.device)
+            squares = self.held[torch.from_numpy(rows).to(self.held.device)]
+        if squares.device != self.device:
+            squares = squares.pin_memory().to(self.device, non_blocking=True)
         if not views.any() and self.preprocessing.size_px == self.size_px:
             return squares
         transforms = draw_transforms(self.augmentation, self.seed, views, self.keys[rows])

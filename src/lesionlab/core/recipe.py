@@ -40,6 +40,7 @@ class Recipe:
     def __post_init__(self) -> None:
         settle(self)
         model = self.model
+        is_network = model.tuning == "network"
         sees_something = bool(model.backbone or self.metadata.columns)
         check_settings(
             "the recipe is",
@@ -47,9 +48,13 @@ class Recipe:
             (0 <= self.seed < 2**31, f"seed is {self.seed}, not in 0 to {2**31 - 1}"),
             (model.head in ("prevalence", "ensemble") or sees_something,
              "the model sees neither image nor metadata: set model.backbone or metadata.columns"),
-            (model.tuning == "features" or bool(model.backbone),
+            (not is_network or bool(model.backbone),
              "model.tuning is network, and there is no model.backbone to tune"),
-            (model.tuning == "features" or model.head == "mlp",
+            (self.fit.schedule != ("one_cycle" if is_network else "cosine"),
+             f"fit.schedule is {self.fit.schedule}, which is for " + (
+                 "heads on features: a network takes cosine" if is_network
+                 else "networks: a head takes one_cycle")),
+            (not is_network or model.head == "mlp",
              f"model.tuning is network, and model.head is {model.head}: a network ends in an mlp"),
             (not model.members or model.head == "ensemble",
              "model.members names the runs of an ensemble: set it for model.head=ensemble alone"),

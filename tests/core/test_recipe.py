@@ -109,8 +109,8 @@ def test_settings_are_checked_together_not_one_by_one() -> None:
      "  - weights is 'file:', not package, file:PATH, hub or random")),
     ("model.head=tree", ("--set model.head is 'tree'; choose prevalence, linear, mlp, boosting, "
      "stack, ensemble")),
-    ("fit.schedule=cosine", ("the recipe is out of range:\n  - fit.schedule is cosine, which is for "
-     "networks: a head takes one_cycle")),
+    ("fit.schedule=cosine", ("the recipe is out of range:\n  - fit.schedule is cosine, which "
+     "is for networks: a head takes one_cycle")),
     ("image.num_test_views=3", "--set image.num_test_views is '3'; choose 1, 2, 4, 8"),
     ("sample.valid_images=-1", ("sample settings are out of range:\n"
      "  - valid_images is -1, below 0")),

@@ -99,3 +99,12 @@ def test_a_table_escapes_everything_and_marks_what_is_missing():
 
 def test_a_table_without_rows_is_nothing():
     assert displays.show_table("Left out", ["why"], []) == ""
+
+
+def test_a_run_shows_its_figures_seconds_and_notes():
+    html = displays.show_run(SCRIPT, {
+        "num_features": 1392, "parity_difference": 1.1e-6, "data": "../data", "notes": [SCRIPT],
+        "seconds": {"head": 15.5}})
+    assert "num features 1,392 · parity difference 1.1e-06" in html
+    assert ["head", "15.500"] in cells(html)
+    assert "&lt;script&gt;" in html and "<script" not in html

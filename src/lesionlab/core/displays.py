@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,21 @@ def show_table(
         for row in cells)
     return (f"<table><caption{_LEFT}>{escape(caption)}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def show_run(name: str, summary: Mapping[str, Any]) -> str:
+    """A finished training: its figures, seconds by stage and notes.
+
+    Args:
+        name: of the recipe.
+        summary: the content of training.json; only plain values and `seconds`, `notes` are shown.
+    """
+    facts = {key.replace("_", " "): f"{value:.3g}" if isinstance(value, float) else value
+             for key, value in summary.items() if isinstance(value, (int, float))}
+    return show_value(
+        f"TrainedRun: {name}", facts,
+        show_table("Seconds", ("stage", "seconds"), summary.get("seconds", {}).items()),
+        show_table("Notes", ("note",), [(note,) for note in summary.get("notes", ())]))
 
 
 def escape(value: object) -> str:

@@ -14,11 +14,10 @@ from pathlib import Path
 
 import lesionlab
 from lesionlab import ModelBundle, PreparedData
-from lesionlab.core.predictions import Predictions
 from lesionlab.evaluation.comparing import Contender, build_leaderboard
 from lesionlab.evaluation.leaderboard_files import save_leaderboards
 from lesionlab.inference.comparing import read_contender
-from lesionlab.inference.predicting import normalise, run_bundle
+from lesionlab.inference.predicting import predict_rows
 
 RECIPES = ("image_frozen", "fusion_frozen", "stack_boosting", "fusion_concat")
 
@@ -33,14 +32,8 @@ def train(data: PreparedData, recipe: lesionlab.Recipe, folder: Path, cache: Pat
 
 def hide_metadata(data: PreparedData, run: Path, contender: Contender) -> Contender:
     """The same network on the same test images, without a word about the patient."""
-    rows, bundle = data.rows("test"), ModelBundle.load(run)
-    ids = [*map(str, rows.index)]
-    found, _ = run_bundle(bundle, len(ids), lambda k: data.store.read(ids[k]),
-                          rows[[]].reset_index(drop=True))
-    predictions = Predictions.from_arrays(
-        ids=ids, groups=list(rows["group_id"]), targets=list(rows["target"]),
-        probabilities=normalise(found), classes=bundle.classes, role="test",
-        data_digest=data.digest)
+    rows = data.rows("test")[["group_id", "target"]]
+    predictions = predict_rows(ModelBundle.load(run), data, rows, "test")
     return replace(contender, name=f"{contender.name}, metadata hidden", predictions=predictions)
 
 

@@ -362,5 +362,5 @@ def test_training_json_is_plain(train_small: TrainSmall, prepared: PreparedData)
 
 def test_a_run_shows_itself_in_a_notebook(train_small: TrainSmall) -> None:
     shown = TrainedRun.load(train_small("metadata_linear"))._repr_html_()
-    assert "<strong>Run of metadata_linear</strong>" in shown
+    assert "<strong>TrainedRun: metadata_linear</strong>" in shown
     assert "<caption" in shown and "packing" in shown

@@ -18,6 +18,7 @@ from lesionlab.inference.bundle import ModelBundle
 from lesionlab.inference.predicting import predict
 from lesionlab.inference.scoring import evaluate
 from lesionlab.inputs.metadata import MetadataEncoder
+from lesionlab.models.networks import build_network
 from lesionlab.recipes import RECIPES, STUDY, find_recipe
 from lesionlab.training import loop
 from lesionlab.training.fit import train
@@ -120,6 +121,23 @@ def test_an_interrupted_training_goes_on(
     assert stored.keys() == state.keys()
     for key, value in stored.items():
         np.testing.assert_array_equal(value, state[key].numpy(), err_msg=key)
+
+
+def test_unfreezing_that_does_harm_is_taken_back(
+    prepared: PreparedData, cache: Path, tmp_path: Path
+) -> None:
+    recipe = find_recipe("mobilenetv2_5000").with_settings([
+        *SMALL_SETTINGS["mobilenetv2_5000"], "model.backbone=study_cnn", "fit.learning_rate=1",
+        "fit.frozen_epochs=3"])
+    encoder = MetadataEncoder.fit(prepared.rows("train"), [])
+    fitted = fit_network(prepared, recipe, encoder, tmp_path / "run", cache=cache,
+                         most_cache_bytes=1 << 30, on_stage=lambda _: None)
+    history = fitted.history
+    assert history["valid_loss"].iloc[-1] > history["valid_loss"].iloc[:-1].min()
+    fresh = build_network(recipe, 0, 2).network.state_dict()
+    found = fitted.built.network.state_dict()
+    is_stage = [key for key in fresh if key.startswith("stages.")]
+    assert is_stage and all(bool((fresh[key] == found[key]).all()) for key in is_stage)
 
 
 def test_a_cache_that_is_too_small_is_said(

@@ -51,7 +51,6 @@ def train(
     """Train a recipe, calibrate it and pack it in a bundle."""
     from lesionlab.dataset.prepared import PreparedData
     from lesionlab.recipes import find_recipe
-    from lesionlab.training.cross_validation import cross_validate
     from lesionlab.training.fit import train as fit
     from lesionlab.training.tuning import is_first_process
 
@@ -59,6 +58,8 @@ def train(
     prepared = PreparedData.load(data)
     most_bytes = _count_bytes(cache_limit)
     if folds is not None:
+        from lesionlab.training.cross_validation import cross_validate
+
         found = cross_validate(prepared, chosen, out, num_folds=folds, cache=cache,
                                most_cache_bytes=most_bytes)
         _show_folds(found, out, is_json)

@@ -15,9 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from lesionlab.core import artifacts
-from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import InputError, SplitError, StoreError
-from lesionlab.core.predictions import Predictions
 from lesionlab.core.split import Role
 from lesionlab.dataset.grouping import LINK_COLUMNS
 from lesionlab.dataset.prepared import PreparedData
@@ -25,7 +23,6 @@ from lesionlab.dataset.store import ImageStore
 from lesionlab.evaluation.contents import FlowStep
 from lesionlab.imaging.perceptual import find_near_duplicates, near_duplicate_pairs
 from lesionlab.inference.bundle import ModelBundle
-from lesionlab.inference.predicting import normalise, run_bundle
 
 RECORD_FILE = "training_images.parquet"
 """What a run keeps of the images that it was trained on."""
@@ -178,27 +175,6 @@ def find_overlap(training: TrainingImages, data: PreparedData) -> pd.Series:
     place = np.argmax([*tests, beside, np.ones(len(frame), bool)], axis=0)
     reasons = pd.Series(np.array([*REASONS, None])[place], index=frame.index, name="reason")
     return reasons.dropna()
-
-
-def predict_rows(
-    bundle: ModelBundle, data: PreparedData, rows: pd.DataFrame, role: str
-) -> Predictions:
-    """Predictions of a bundle on rows of prepared data, by whatever name they go.
-
-    Raises:
-        StoreError: a stored image does not decode.
-    """
-    ids = [*map(str, rows.index)]
-    probabilities, errors = run_bundle(
-        bundle, len(ids), lambda k: data.store.read(ids[k]), rows)
-    damaged = [isic_id for isic_id, error in zip(ids, errors, strict=True) if error]
-    if damaged:
-        raise StoreError(f"{data.folder} is damaged: {len(damaged)} images do not decode: "
-                         f"{list_some(damaged)}; prepare the data again")
-    return Predictions.from_arrays(
-        ids=ids, groups=list(rows["group_id"]), targets=list(rows["target"]),
-        probabilities=normalise(probabilities), classes=bundle.classes, role=role,
-        data_digest=data.digest)
 
 
 def _blur_ids(frame: pd.DataFrame, name: str, salt: str) -> pd.Series:

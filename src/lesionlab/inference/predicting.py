@@ -103,16 +103,25 @@ def predict_role(bundle: ModelBundle, data: PreparedData, role: Role) -> Predict
     Raises:
         StoreError: a stored image does not decode.
     """
-    rows = data.rows(role)
-    read = [*map(str, rows.index)]
-    probabilities, errors = run_bundle(
-        bundle, len(rows), lambda k: data.store.read(read[k]), rows)
-    damaged = [isic_id for isic_id, error in zip(read, errors, strict=True) if error]
+    return predict_rows(bundle, data, data.rows(role), role)
+
+
+def predict_rows(
+    bundle: ModelBundle, data: PreparedData, rows: pd.DataFrame, role: str
+) -> Predictions:
+    """Predictions of a bundle on rows of `data.frame`, by whatever name they go as `role`.
+
+    Raises:
+        StoreError: a stored image does not decode.
+    """
+    ids = [*map(str, rows.index)]
+    probabilities, errors = run_bundle(bundle, len(ids), lambda k: data.store.read(ids[k]), rows)
+    damaged = [isic_id for isic_id, error in zip(ids, errors, strict=True) if error]
     if damaged:
         raise StoreError(f"{data.folder} is damaged: {len(damaged)} images of the {role} role do "
                          f"not decode: {list_some(damaged)}; prepare the data again")
     return Predictions.from_arrays(
-        ids=read, groups=list(rows["group_id"]), targets=list(rows["target"]),
+        ids=ids, groups=list(rows["group_id"]), targets=list(rows["target"]),
         probabilities=normalise(probabilities), classes=bundle.classes, role=role,
         data_digest=data.digest)
 

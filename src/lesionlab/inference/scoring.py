@@ -16,11 +16,8 @@ from lesionlab.evaluation.contents import FlowStep, Report, ReportContext
 from lesionlab.evaluation.external import read_predictions
 from lesionlab.evaluation.report import build_report, save_report
 from lesionlab.inference.bundle import ModelBundle
-from lesionlab.inference.external_data import (
-    find_trained_folder,
-    predict_rows,
-    select_external_rows,
-)
+from lesionlab.inference.external_data import find_trained_folder, select_external_rows
+from lesionlab.inference.predicting import predict_rows
 
 SUBGROUPS = ("sex", "anatom_site_1", "image_type", "fitzpatrick_skin_type", "source")
 """Columns whose values are reported on their own, beside bands of age."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from scipy.special import softmax
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor, nn
 
+from lesionlab.core.recipe import Recipe
 from lesionlab.models.networks import Network
 from lesionlab.training.sources import Source
 
@@ -49,3 +51,10 @@ def judge(logits: np.ndarray, target_index: np.ndarray) -> tuple[float, float]:
     found = [roc_auc_score(target_index == k, shares[:, k]) for k in range(shares.shape[1])
              if 0 < (target_index == k).sum() < len(target_index)]
     return loss, float(np.mean(found)) if found else float("nan")
+
+
+def score_epoch(row: dict[str, Any], recipe: Recipe) -> float:
+    """How good an epoch of the history is by `fit.stop_on`; more is better."""
+    auroc = row["valid_auroc"]
+    is_by_auroc = recipe.fit.stop_on == "valid_auroc" and np.isfinite(auroc)
+    return auroc if is_by_auroc else -row["valid_loss"]

@@ -20,7 +20,7 @@ from lesionlab.core.recipe import Recipe
 from lesionlab.models.networks import Network
 from lesionlab.scaling import progress
 from lesionlab.training.checkpoint import CheckpointFolder
-from lesionlab.training.judging import RoleInput, find_logits, judge
+from lesionlab.training.judging import RoleInput, find_logits, judge, score_epoch
 from lesionlab.training.objective import (
     MovingAverage,
     build_optimizer,
@@ -114,7 +114,11 @@ class TrainState:
 def run_epochs(
     network: Network, task: Task, phase: Phase, history: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Train a phase to its end, keep its best weights in `network`, return the longer history."""
+    """Train a phase to its end and return the longer history.
+
+    `network` keeps the best weights so far: those it came with, where no epoch of the phase does
+    better on the valid images than the best one before it.
+    """
     network.freeze(phase.num_frozen)
     state = _start(network, task, history)
     stored = task.checkpoints.load()
@@ -137,7 +141,9 @@ def _start(network: Network, task: Task, history: list[dict[str, Any]]) -> Train
     runner, wrapped = task.fabric.setup(runner, optimizer)
     return TrainState(network=network, runner=runner, optimizer=wrapped.optimizer,
                       average=MovingAverage(network, decay) if decay else None,
-                      history=list(history), best_state=_copy(network))
+                      history=list(history), best_state=_copy(network),
+                      best=max((score_epoch(row, task.recipe) for row in history),
+                               default=-np.inf))
 
 
 def run_epoch(state: TrainState, task: Task, phase: Phase, bar: Any) -> None:
@@ -259,16 +265,17 @@ def _finish_epoch(state: TrainState, task: Task, phase: Phase, num_seen: int) ->
         state.network.load_state_dict(state.average.state)
     logits = find_logits(state.network, state.runner, phase.valid, task.fabric.device)
     loss, auroc = judge(logits + task.logit_shift, phase.valid.target_index)
-    score = auroc if task.recipe.fit.stop_on == "valid_auroc" and np.isfinite(auroc) else -loss
-    if score > state.best:
-        state.best, state.best_epoch, state.best_state = score, state.epoch, _copy(state.network)
-    state.network.load_state_dict(kept)
-    state.history.append({
+    row = {
         "phase": phase.name, "epoch": len(state.history) + 1, "member": 0,
         "train_loss": state.loss_sum / num_seen, "valid_loss": loss, "valid_auroc": auroc,
         "learning_rate": state.optimizer.param_groups[-1]["lr"],
         "images_per_second": num_seen / seconds, "waiting_share": state.waited / seconds,
-        "seconds": seconds + time.perf_counter() - start})
+        "seconds": seconds + time.perf_counter() - start}
+    score = score_epoch(row, task.recipe)
+    if score > state.best:
+        state.best, state.best_epoch, state.best_state = score, state.epoch, _copy(state.network)
+    state.network.load_state_dict(kept)
+    state.history.append(row)
     state.epoch, state.step = state.epoch + 1, 0
     state.loss_sum = state.seconds = state.waited = 0.0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionlab.core import artifacts
-from lesionlab.core.displays import show_table, show_value
+from lesionlab.core.displays import show_run
 from lesionlab.core.errors import StoreError
 from lesionlab.core.recipe import Recipe
 from lesionlab.inference.bundle import ModelBundle
@@ -39,11 +39,4 @@ class TrainedRun:
 
     def _repr_html_(self) -> str:
         """What was trained and how long it took, for a notebook."""
-        summary = self.summary
-        facts = {"folder": self.folder.name, "target": self.bundle.manifest["target"],
-                 "parameters": summary.get("num_parameters"), "epochs": summary["num_epochs"],
-                 "temperature": summary["temperature"]}
-        return show_value(
-            f"Run of {self.recipe.name}", facts,
-            show_table("Seconds", ["stage", "seconds"], summary["seconds"].items()),
-            show_table("Notes", ["note"], [[text] for text in summary["notes"]]))
+        return show_run(self.recipe.name, self.summary)

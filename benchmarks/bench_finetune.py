@@ -68,12 +68,12 @@ def main() -> None:
             for name, values in seconds.items()]
     rows += [_train(options.source, options.images, each, name) for each, name in (
         (whole, "a whole epoch of lesionlab, everything trained"),
-        (recipe, "a whole epoch of `finetuned`, cache filled"))]
+        (recipe, "a whole epoch of `finetuned`, cache filled")) if options.images]
     report("bench_finetune", "Fine-tuning tf_efficientnet_lite0 at 224 px on a CPU",
            ["way", "images/s", "against plain", "waiting for data"], rows,
            f"Steps forwards and backwards on batches of {BATCH_SIZE}, median of {ROUNDS} rounds in "
-           f"turn, {torch.get_num_threads()} threads; the epochs go through {options.images} "
-           "images of HAM10000 with strong augmentation, second epoch.")
+           f"turn, {torch.get_num_threads()} threads. Epochs: the second of two through "
+           f"{options.images or 'no'} images with strong augmentation.")
 
 
 def _train(source: Path, num_images: int, recipe: lesionlab.Recipe, name: str) -> list[str]:

@@ -73,7 +73,9 @@ def test_without_a_terminal_there_is_no_progress_bar(capsys: pytest.CaptureFixtu
 def test_a_notebook_shows_a_progress_bar(
     capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    shell = types.SimpleNamespace(kernel=object())
+    notebook = types.SimpleNamespace(get_ipython=lambda: shell)
+    monkeypatch.setitem(sys.modules, "IPython", notebook)  # type: ignore[arg-type]
     with progress(10, "reading") as bar:
         bar.delay = 0
         bar.update(10)

@@ -1,6 +1,7 @@
 """An ensemble is the mean of its members, or is refused."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -134,13 +135,14 @@ def test_parameters_are_summed_where_all_are_known(
 
 
 def test_it_is_evaluated_and_compared_like_any_run(
-    packed: TrainedRun, members: list[Path]
+    packed: TrainedRun, members: list[Path], tmp_path: Path
 ) -> None:
     result = evaluate(packed.folder)
-    evaluate(members[0])
+    member = shutil.copytree(members[0], tmp_path / "member")
+    evaluate(member)
     assert result.report.context.recipe == "ensemble"
-    table = compare([packed.folder, members[0]]).rows
-    assert set(table["name"]) == {"run", members[0].name}
+    table = compare([packed.folder, member]).rows
+    assert set(table["name"]) == {"run", "member"}
 
 
 def test_the_same_ensemble_is_found_again_and_another_is_refused(

@@ -32,7 +32,7 @@ from lesionlab.training.sampling import find_targets, sample_rows
 from measuring import HAM10000, parse_images, report
 
 NUM_EPOCHS = 14
-NUM_SMALL = 200
+NUM_SMALL = 100
 """Training images of the plain run."""
 SETTINGS = ["model.backbone=tf_efficientnet_lite0", "model.weights=package",
             "sample.train_per_class=0", "sample.valid_per_class=0",

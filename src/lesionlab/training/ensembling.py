@@ -14,8 +14,7 @@ import pandas as pd
 
 import lesionlab
 from lesionlab.core import artifacts
-from lesionlab.core.cohort import list_some
-from lesionlab.core.errors import BundleError, StoreError
+from lesionlab.core.errors import StoreError
 from lesionlab.core.predictions import Predictions
 from lesionlab.core.recipe import Recipe
 from lesionlab.core.terms import RESEARCH_USE
@@ -28,7 +27,7 @@ from lesionlab.inference.predicting import predict_role, run_bundle
 from lesionlab.training.card import write_card
 from lesionlab.training.ensemble_members import check_members, temper
 from lesionlab.training.joined_graph import FLOOR, join_graphs
-from lesionlab.training.packing import PARITY_ROWS, PARITY_TOLERANCE
+from lesionlab.training.packing import PARITY_ROWS, refuse_difference
 from lesionlab.training.run import TrainedRun
 
 
@@ -171,15 +170,8 @@ def _check_parity(bundle: ModelBundle, parts: _Parts) -> float:
 
     expected = np.mean([temper(run(member.bundle), parts.temperature)
                         for member in parts.members], axis=0)
-    differences = np.abs(run(bundle) - expected).max(axis=1)
-    difference = float(differences.max())
-    if not difference <= PARITY_TOLERANCE:
-        worst = pd.Series(differences, index=ids).sort_values(ascending=False)
-        raise BundleError(
-            f"the ensemble does not give the mean of its members: probabilities differ by up to "
-            f"{difference:.2g}, allowed is {PARITY_TOLERANCE:g}, on {list_some(worst.index)}; "
-            "the bundle was not written")
-    return difference
+    return refuse_difference("the ensemble does not give the mean of its members:", run(bundle),
+                             expected, pd.Index(ids))
 
 
 def _manifest(parts: _Parts) -> dict[str, Any]:

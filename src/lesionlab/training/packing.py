@@ -48,9 +48,22 @@ class TrainedParts:
 
     def probabilities(self, squares: np.ndarray | None, metadata: np.ndarray) -> np.ndarray:
         """(N, classes) float64 of (N, S, S, 3) uint8 and (N, M) float32, as training computes."""
-        logits = self.model.logits(squares, metadata).astype(np.float64)
+        return self.calibrate(self.model.logits(squares, metadata))
+
+    def calibrate(self, logits: np.ndarray) -> np.ndarray:
+        """(N, classes) float64 probabilities of the model's logits."""
         shift = 0.0 if self.logit_shift is None else self.logit_shift
-        return softmax((logits + shift) / self.temperature, axis=1)
+        return softmax((logits.astype(np.float64) + shift) / self.temperature, axis=1)
+
+    def read_squares(self, data: PreparedData, rows: pd.DataFrame) -> np.ndarray | None:
+        """(N, S, S, 3) uint8 of stored images; None for a model that sees none."""
+        preprocessing = self.preprocessing
+        if preprocessing is None:
+            return None
+        return np.stack([
+            preprocessing.apply(decode_rgb(
+                data.store.read(str(isic_id)), short_side=preprocessing.decode_side))
+            for isic_id in rows.index])
 
 
 def write_bundle(folder: Path, parts: TrainedParts, data: PreparedData) -> ModelBundle:
@@ -74,22 +87,27 @@ def check_parity(bundle: ModelBundle, parts: TrainedParts, data: PreparedData) -
         BundleError: it is above `PARITY_TOLERANCE`; the bundle must not be used.
     """
     rows = data.rows("valid").iloc[:PARITY_ROWS]
-    squares = None
-    if parts.preprocessing is not None:
-        squares = np.stack([
-            parts.preprocessing.apply(decode_rgb(
-                data.store.read(str(isic_id)), short_side=parts.preprocessing.decode_side))
-            for isic_id in rows.index])
+    squares = parts.read_squares(data, rows)
     expected = parts.probabilities(squares, parts.encoder.encode(rows))
-    found = bundle.run(squares, rows)
+    return refuse_difference("the bundle does not compute what was trained:",
+                             bundle.run(squares, rows), expected, rows.index)
+
+
+def refuse_difference(
+    claim: str, found: np.ndarray, expected: np.ndarray, ids: pd.Index
+) -> float:
+    """The largest difference of two (N, K) tables of probabilities, where it is allowed.
+
+    Raises:
+        BundleError: it is above `PARITY_TOLERANCE`; `claim` begins its message.
+    """
     differences = np.abs(found - expected).max(axis=1)
     difference = float(differences.max())
     if not difference <= PARITY_TOLERANCE:
-        worst = pd.Series(differences, index=rows.index).sort_values(ascending=False)
+        worst = pd.Series(differences, index=ids).sort_values(ascending=False)
         raise BundleError(
-            f"the bundle does not compute what was trained: probabilities differ by up to "
-            f"{difference:.2g}, allowed is {PARITY_TOLERANCE:g}, on {list_some(worst.index)}; "
-            "the bundle was not written")
+            f"{claim} probabilities differ by up to {difference:.2g}, allowed is "
+            f"{PARITY_TOLERANCE:g}, on {list_some(worst.index)}; the bundle was not written")
     return difference
 
 

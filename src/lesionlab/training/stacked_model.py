@@ -9,15 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from onnx import numpy_helper
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, log_softmax
 
 from lesionlab.core import artifacts
-from lesionlab.core.cohort import list_some
-from lesionlab.core.errors import BundleError
 from lesionlab.dataset.prepared import PreparedData
-from lesionlab.imaging.decoding import decode_rgb
 from lesionlab.inference.bundle import (
     CONTEXT_FILE,
     CONTEXT_FORMAT_VERSION,
@@ -29,8 +25,8 @@ from lesionlab.inference.patient_context import list_context_columns
 from lesionlab.training.graph import GraphWriter, write_context_graph
 from lesionlab.training.packing import (
     PARITY_ROWS,
-    PARITY_TOLERANCE,
     TrainedParts,
+    refuse_difference,
     write_bundle,
 )
 from lesionlab.training.trained import FeatureModel
@@ -159,12 +155,10 @@ def check_stack_parity(bundle: ModelBundle, parts: TrainedParts, data: PreparedD
         BundleError: it is above `PARITY_TOLERANCE`; the bundle must not be used.
     """
     model = parts.model
-    assert isinstance(model, StackedModel) and parts.preprocessing is not None
+    assert isinstance(model, StackedModel)
     rows = data.rows("valid").iloc[:PARITY_ROWS]
-    squares = np.stack([
-        parts.preprocessing.apply(decode_rgb(
-            data.store.read(str(isic_id)), short_side=parts.preprocessing.decode_side))
-        for isic_id in rows.index])
+    squares = parts.read_squares(data, rows)
+    assert squares is not None
     num_classes = len(data.classes)
     outputs = bundle.run_all(squares, rows)
     alone, scores = outputs[:, :num_classes], outputs[:, num_classes:]
@@ -173,34 +167,14 @@ def check_stack_parity(bundle: ModelBundle, parts: TrainedParts, data: PreparedD
     encoded = parts.encoder.encode(rows)
     compared = (
         ("scores", _to_shares(scores), _to_shares(model.scores(squares))),
-        ("first pass", alone, _calibrate(parts, model.judge_scores(scores, encoded, None))),
+        ("first pass", alone, parts.calibrate(model.judge_scores(scores, encoded, None))),
         ("second pass", bundle.run_context(scores, context, rows),
-         _calibrate(parts, model.judge_scores(scores, encoded, context))))
-    return max(_refuse_difference(what, found, expected, rows.index)
+         parts.calibrate(model.judge_scores(scores, encoded, context))))
+    return max(refuse_difference(f"the bundle does not compute what was trained: in its {what}",
+                                 found, expected, rows.index)
                for what, found, expected in compared)
 
 
 def _to_shares(scores: np.ndarray) -> np.ndarray:
     """The probabilities that scores stand for."""
     return expit(scores) if scores.shape[1] == 1 else np.exp(scores)
-
-
-def _calibrate(parts: TrainedParts, logits: np.ndarray) -> np.ndarray:
-    """(N, K) float64 probabilities of logits."""
-    shift = 0.0 if parts.logit_shift is None else parts.logit_shift
-    return softmax((logits.astype(np.float64) + shift) / parts.temperature, axis=1)
-
-
-def _refuse_difference(
-    what: str, found: np.ndarray, expected: np.ndarray, ids: pd.Index
-) -> float:
-    """The largest difference of two tables of probabilities, where it is allowed."""
-    differences = np.abs(found - expected).max(axis=1)
-    difference = float(differences.max())
-    if not difference <= PARITY_TOLERANCE:
-        worst = pd.Series(differences, index=ids).sort_values(ascending=False)
-        raise BundleError(
-            f"the bundle does not compute what was trained: in its {what} probabilities differ by "
-            f"up to {difference:.2g}, allowed is {PARITY_TOLERANCE:g}, on "
-            f"{list_some(worst.index)}; the bundle was not written")
-    return difference

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lesionlab.core import artifacts
@@ -16,14 +16,15 @@ def write_checked(folder: Path, prefix: str, suffix: str, content: bytes) -> Non
     artifacts.write_bytes(folder / f"{prefix}-{_short_digest(content)}{suffix}", content)
 
 
-def find_checked(folder: Path, prefix: str, suffix: str) -> Iterator[Path]:
-    """Each whole file that `write_checked` wrote, in name order.
+def find_checked(folder: Path, prefix: str, suffix: str) -> Iterator[tuple[Path, bytes]]:
+    """Each whole file that `write_checked` wrote and its content, in name order.
 
     A file whose content is not what its name says is removed and said: it can be made again.
     """
     for path in sorted(folder.glob(f"{prefix}-*{suffix}")):
-        if path.name == f"{prefix}-{_short_digest(path.read_bytes())}{suffix}":
-            yield path
+        content = path.read_bytes()
+        if path.name == f"{prefix}-{_short_digest(content)}{suffix}":
+            yield path, content
             continue
         path.unlink(missing_ok=True)
         _LOG.warning("%s was damaged and is removed from the cache; its content is computed again",
@@ -32,8 +33,17 @@ def find_checked(folder: Path, prefix: str, suffix: str) -> Iterator[Path]:
 
 def read_checked(folder: Path, prefix: str, suffix: str) -> Iterator[bytes]:
     """The content of each file of `find_checked`."""
-    for path in find_checked(folder, prefix, suffix):
-        yield path.read_bytes()
+    for _, content in find_checked(folder, prefix, suffix):
+        yield content
+
+
+def find_or_write(folder: Path, prefix: str, suffix: str, make: Callable[[], bytes]) -> bytes:
+    """The content that is there under `prefix`, else what `make` gives, which is then written."""
+    found = next(read_checked(folder, prefix, suffix), None)
+    if found is None:
+        found = make()
+        write_checked(folder, prefix, suffix, found)
+    return found
 
 
 def _short_digest(content: bytes) -> str:

@@ -155,7 +155,7 @@ class Embedder:
 def _map_shards(folder: Path) -> dict[str, np.ndarray]:
     """Features by digest of the stored image, from those files that are whole."""
     found: dict[str, np.ndarray] = {}
-    for path in find_checked(folder, SHARD, ".arrow"):
+    for path, _ in find_checked(folder, SHARD, ".arrow"):
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         column = table["features"].combine_chunks()
         values = column.values.to_numpy(zero_copy_only=True)

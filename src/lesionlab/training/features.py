@@ -22,7 +22,7 @@ from lesionlab.models.backbones import (
     build_backbone,
     export_backbone,
 )
-from lesionlab.training.checked_files import read_checked, write_checked
+from lesionlab.training.checked_files import find_or_write
 from lesionlab.training.embedding import Embedder, FeatureViews
 from lesionlab.training.packing import TrainedParts
 from lesionlab.training.sampling import (
@@ -113,12 +113,10 @@ def open_backbone(
         return None, None, None
     backbone, weights = build_backbone(recipe.model)
     key = backbone_key(recipe.model, recipe.image, weights.digest)
-    graph = next(read_checked(cache / "backbones", key[:32], ".onnx"), None)
-    if graph is None:
-        exported = export_backbone(backbone, weights, recipe.image.size_px)
-        write_checked(cache / "backbones", key[:32], ".onnx", exported.graph)
-    else:
-        exported = ExportedBackbone.read(graph, weights)
+    graph = find_or_write(
+        cache / "backbones", key[:32], ".onnx",
+        lambda: export_backbone(backbone, weights, recipe.image.size_px).graph)
+    exported = ExportedBackbone.read(graph, weights)
     views = FeatureViews(preprocessing=find_preprocessing(recipe, data), seed=recipe.seed)
     return backbone, exported, Embedder(graph=exported.graph, key=key, views=views, cache=cache)
 

@@ -66,8 +66,7 @@ def train(
         return _finished(out, recipe, data)
     _check_roles(data)
     if recipe.model.head == "ensemble":
-        pack_ensemble(data, recipe, [Path(member) for member in recipe.model.members], out)
-        return TrainedRun.load(out)
+        return pack_ensemble(data, recipe, [Path(member) for member in recipe.model.members], out)
     clock = Clock()
     encoder = _fit_encoder(recipe, data)
     cache = cache or default_cache()

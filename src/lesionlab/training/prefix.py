@@ -22,7 +22,7 @@ from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inputs.augmentation import TRANSFORM_VERSION, draw_transforms, hash_keys
 from lesionlab.models.exporting import export_module
 from lesionlab.models.networks import Network
-from lesionlab.training.checked_files import read_checked, write_checked
+from lesionlab.training.checked_files import find_or_write
 from lesionlab.training.embedding import Embedder
 from lesionlab.training.sources import MARGIN, MapSource, apply_transforms, decode_stored
 
@@ -111,9 +111,7 @@ def _check_size(num_bytes: int, most_bytes: int, recipe: Recipe) -> None:
 
 
 def _find_graph(network: Network, num_frozen: int, side: int, key: str, cache: Path) -> bytes:
-    found = next(read_checked(cache / "backbones", key[:32], ".onnx"), None)
-    if found is None:
-        pixels = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-        found = export_module(Prefix(network, num_frozen).eval(), {"image": pixels}, "features")
-        write_checked(cache / "backbones", key[:32], ".onnx", found)
-    return found
+    pixels = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+    return find_or_write(
+        cache / "backbones", key[:32], ".onnx",
+        lambda: export_module(Prefix(network, num_frozen).eval(), {"image": pixels}, "features"))

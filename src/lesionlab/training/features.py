@@ -25,14 +25,7 @@ from lesionlab.models.backbones import (
 from lesionlab.training.checked_files import find_or_write
 from lesionlab.training.embedding import Embedder, FeatureViews
 from lesionlab.training.packing import TrainedParts
-from lesionlab.training.sampling import (
-    SampledRows,
-    find_logit_shift,
-    find_prior,
-    find_targets,
-    find_trained_prior,
-    sample_rows,
-)
+from lesionlab.training.sampling import SampledRows, find_natural_shift, sample_rows
 from lesionlab.training.solving import FittedHead, HeadRows, fit_head
 from lesionlab.training.trained import FeatureModel
 
@@ -95,9 +88,7 @@ def find_shift(data: PreparedData, recipe: Recipe, train: SampledRows) -> np.nda
     """From the prior of a sample that was made balanced to that of the valid role."""
     if not recipe.sample.train_per_class:
         return None
-    num_classes = len(data.classes)
-    natural = find_prior(find_targets(data.rows("valid"), data.classes), num_classes)
-    return find_logit_shift(find_trained_prior(recipe, train.target_index, num_classes), natural)
+    return find_natural_shift(data, recipe, train.target_index)
 
 
 def find_preprocessing(recipe: Recipe, data: PreparedData) -> Preprocessing:

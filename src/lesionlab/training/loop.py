@@ -68,6 +68,11 @@ class Task:
     compiles: bool = False
 
 
+PLAIN = ("epoch", "step", "loss_sum", "seconds", "waited", "history", "best", "best_epoch",
+         "best_state")
+"""What of a `TrainState` stands in a checkpoint as it is."""
+
+
 @dataclass(kw_only=True, eq=False)
 class TrainState:
     """All that changes; what a checkpoint keeps."""
@@ -90,9 +95,7 @@ class TrainState:
 
     def to_dict(self) -> dict[str, Any]:
         """The state as `checkpoint` writes it."""
-        plain = {name: getattr(self, name) for name in (
-            "epoch", "step", "loss_sum", "seconds", "waited", "history", "best", "best_epoch",
-            "best_state")}
+        plain = {name: getattr(self, name) for name in PLAIN}
         average = self.average and {"state": self.average.state,
                                     "num_updates": self.average.num_updates}
         return plain | {"network": self.network.state_dict(), "average": average,
@@ -106,23 +109,22 @@ class TrainState:
             for key, value in stored["average"]["state"].items():
                 self.average.state[key].copy_(value)
             self.average.num_updates = stored["average"]["num_updates"]
-        for name in ("epoch", "step", "loss_sum", "seconds", "waited", "history", "best",
-                     "best_epoch", "best_state"):
+        for name in PLAIN:
             setattr(self, name, stored[name])
 
 
 def run_epochs(
-    network: Network, task: Task, phase: Phase, history: list[dict[str, Any]]
+    network: Network, task: Task, phase: Phase, history: list[dict[str, Any]],
+    stored: dict[str, Any] | None,
 ) -> list[dict[str, Any]]:
-    """Train a phase to its end and return the longer history.
+    """Train a phase to its end, from `stored` of its checkpoint on, and return the longer history.
 
     `network` keeps the best weights so far: those it came with, where no epoch of the phase does
     better on the valid images than the best one before it.
     """
     network.freeze(phase.num_frozen)
     state = _start(network, task, history)
-    stored = task.checkpoints.load()
-    if stored and stored["phase"] == phase.name:
+    if stored:
         state.restore(stored)
     patience = task.recipe.fit.patience
     with progress(phase.max_epochs, phase.name, "epochs") as bar:

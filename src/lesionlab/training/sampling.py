@@ -91,6 +91,15 @@ def find_logit_shift(trained_prior: np.ndarray, natural_prior: np.ndarray) -> np
     return shift - shift.mean()
 
 
+def find_natural_shift(
+    data: PreparedData, recipe: Recipe, target_index: np.ndarray
+) -> np.ndarray:
+    """(K,) from the prior of training on rows of these targets to that of the valid role."""
+    num_classes = len(data.classes)
+    natural = find_prior(find_targets(data.rows("valid"), data.classes), num_classes)
+    return find_logit_shift(find_trained_prior(recipe, target_index, num_classes), natural)
+
+
 def draw_epoch(
     recipe: Recipe, target_index: np.ndarray, epoch: int, offsets: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -100,7 +100,7 @@ class NetworkModel:
         return export_module(self._module(), examples, "logits")
 
     def write(self, graph: GraphWriter, image: str | None, metadata: str) -> str:
-        """The network's nodes, once for each test view."""
+        """The network's nodes."""
         assert image is not None
         return graph.include_model(self._exported, "network.",
                                    {"image": image, "metadata": metadata})

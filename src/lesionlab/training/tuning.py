@@ -29,6 +29,7 @@ from lesionlab.training.sampling import (
     SampledRows,
     find_class_weights,
     find_logit_shift,
+    find_natural_shift,
     find_prior,
     find_targets,
     find_trained_prior,
@@ -118,10 +119,9 @@ def fit_network(
     history = _run(built.network, task, phases)
     built.network.cpu()
     on_stage("training")
-    natural = find_prior(find_targets(data.rows("valid"), data.classes), num_classes)
     return FittedNetwork(
-        built=built, history=pd.DataFrame(history),
-        logit_shift=find_logit_shift(trained, natural), notes=train.notes + valid.notes,
+        built=built, history=pd.DataFrame(history), notes=train.notes + valid.notes,
+        logit_shift=find_natural_shift(data, recipe, train.target_index),
         facts=asdict(arithmetic) | {
             "trial_seconds_per_step": trial, "device": str(device),
             "num_processes": task.fabric.world_size, "num_train": len(train.rows)})
@@ -161,7 +161,8 @@ def _run(network: Network, task: Task, phases: list[Phase]) -> list[dict[str, An
     done = names.index(stored["phase"]) if stored else 0
     history: list[dict[str, Any]] = []
     for phase in phases[done:]:
-        history = run_epochs(network, task, phase, history)
+        history = run_epochs(network, task, phase, history, stored)
+        stored = None
     return history
 
 

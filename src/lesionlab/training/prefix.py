@@ -24,7 +24,7 @@ from lesionlab.models.exporting import export_module
 from lesionlab.models.networks import Network
 from lesionlab.training.checked_files import find_or_write
 from lesionlab.training.embedding import Embedder
-from lesionlab.training.sources import MARGIN, MapSource, apply_transforms, decode_stored
+from lesionlab.training.sources import MapSource, apply_transforms, decode_stored, widen
 
 _LOG = logging.getLogger(__name__)
 
@@ -59,19 +59,23 @@ class TransformedViews:
     def draw(
         self, store: ImageStore, keys: pd.Series, items: Sequence[tuple[int, str]]
     ) -> np.ndarray:
-        """(B, S, S, 3) uint8 of each (view, id)."""
-        return np.stack([self._draw(store, str(keys[name]), view, name) for view, name in items])
+        """(B, S, S, 3) uint8 of each (view, id), each picture decoded once."""
+        plain = Preprocessing(size_px=self.size_px, decode_side=self.decode_side)
+        wide = widen(plain)
+        names = {name for _, name in items}
+        pictures = {name: decode_stored(store, name) for name in names}
+        squares = {name: torch.from_numpy(wide.apply(pictures[name]))
+                   for name in {name for view, name in items if view}}
+        hashed = dict(zip(names, hash_keys([str(keys[name]) for name in names]), strict=True))
 
-    def _draw(self, store: ImageStore, key: str, view: int, isic_id: str) -> np.ndarray:
-        rgb = decode_stored(store, isic_id)
-        if view == 0:
-            plain = Preprocessing(size_px=self.size_px, decode_side=self.decode_side)
-            return plain.apply(rgb)
-        side = min(round(self.size_px * MARGIN), max(self.decode_side, self.size_px))
-        square = Preprocessing(size_px=side, decode_side=self.decode_side).apply(rgb)
-        transforms = draw_transforms(
-            self.augmentation, self.seed, np.array([view]), hash_keys([key]))
-        return apply_transforms(torch.from_numpy(square)[None], transforms, self.size_px)[0].numpy()
+        def draw(view: int, name: str) -> np.ndarray:
+            if view == 0:
+                return plain.apply(pictures[name])
+            transforms = draw_transforms(self.augmentation, self.seed, np.array([view]),
+                                         hashed[name][None])
+            return apply_transforms(squares[name][None], transforms, self.size_px)[0].numpy()
+
+        return np.stack([draw(view, name) for view, name in items])
 
 
 def open_prefix(

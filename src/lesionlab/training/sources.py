@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -98,10 +98,10 @@ def open_pixels(
     Raises:
         StoreError: a stored image does not decode.
     """
-    side = min(round(size_px * MARGIN), max(decode_side, size_px)) if is_augmented else size_px
-    preprocessing = Preprocessing(size_px=side, decode_side=decode_side)
+    plain = Preprocessing(size_px=size_px, decode_side=decode_side)
+    preprocessing = widen(plain) if is_augmented else plain
     held = None
-    if len(ids) * side * side * 3 <= MOST_BYTES:
+    if len(ids) * preprocessing.size_px**2 * 3 <= MOST_BYTES:
         held = _decode_all(store, ids, preprocessing, label="decoding")
         if device.type == "cuda" and held.nbytes < torch.cuda.mem_get_info(device)[0] // 4:
             held = held.to(device)
@@ -109,6 +109,12 @@ def open_pixels(
         store=store, ids=ids, keys=hash_keys(list(store.column("stored_sha256").loc[ids])),
         preprocessing=preprocessing, size_px=size_px, augmentation=augmentation, seed=seed,
         device=device, held=held)
+
+
+def widen(plain: Preprocessing) -> Preprocessing:
+    """How the square is made that views as large as `plain` are cut from."""
+    side = min(round(plain.size_px * MARGIN), max(plain.decode_side, plain.size_px))
+    return replace(plain, size_px=side)
 
 
 def apply_transforms(squares: Tensor, transforms: Transforms, size_px: int) -> Tensor:

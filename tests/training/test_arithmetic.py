@@ -100,6 +100,16 @@ def test_vectors_are_not_tried(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_processes_of_one_training_try_nothing_each_for_itself(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delattr(arithmetic, "time_step")
+    assert choose(network, tmp_path) == (HALF, {})
+    assert choose(network, tmp_path, "float32") == (CHOICES[1], {})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_trial_leaves_the_network_as_it_was(network: Network, tmp_path: Path) -> None:
     before = {key: value.clone() for key, value in network.state_dict().items()}
     network.eval()

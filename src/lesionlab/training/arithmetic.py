@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
 import platform
 import time
 from dataclasses import asdict, dataclass, replace
@@ -72,6 +73,8 @@ def choose_arithmetic(
     choices = [choice for choice in CHOICES if wanted in ("auto", choice.precision)]
     if x.ndim == 2:  # vectors are too small to gain
         return choices[0], {}
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # each would try, and they could disagree
+        return choices[-1], {}
     if x.device.type == "cuda":
         return _choose_compiling(network, choices[-1], x, metadata, start, num_steps)
     question = {

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from lesionlab.core.errors import (
 )
 from lesionlab.dataset import screening
 from lesionlab.dataset.building import PrepareSettings, prepare
+from lesionlab.imaging import addresses
 
 JPEG = encode(draw_lesion(1))
 
@@ -46,17 +48,17 @@ def list_hidden(folder: Path) -> list[str]:
 def test_every_file_is_read_and_decoded_once(tmp_path: Path, monkeypatch) -> None:
     calls = Counter()
 
-    def count(name: str) -> None:
-        real = getattr(screening, name)
+    def count(module: ModuleType, name: str) -> None:
+        real = getattr(module, name)
 
         def counted(first, *args, **kwargs):
             calls[name, first if isinstance(first, Path) else bytes(first)] += 1
             return real(first, *args, **kwargs)
 
-        monkeypatch.setattr(screening, name, counted)
+        monkeypatch.setattr(module, name, counted)
 
-    count("read_image_file")
-    count("decode_image")
+    count(addresses, "read_image_file")
+    count(screening, "decode_image")
     monkeypatch.setattr(screening, "SHARD_ROWS", 7)
     source = write_cohort(tmp_path / "clinic", 30, {"ISIC_0000004": b"no picture"})
     build(source, tmp_path / "data")
@@ -172,8 +174,8 @@ def test_a_run_killed_at_any_moment_ends_with_the_same_bytes(
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / work / "images").glob("0*")}
 
     read = Counter()
-    real = screening.read_image_file
-    monkeypatch.setattr(screening, "read_image_file",
+    real = addresses.read_image_file
+    monkeypatch.setattr(addresses, "read_image_file",
                         lambda path, limits: read.update([path.stem]) or real(path, limits))
     build(source, tmp_path / "data")
     build(source, tmp_path / "straight")
@@ -395,7 +397,7 @@ COLUMN_PROBLEMS = {
 def test_a_split_column_is_checked_before_any_image_is_read(
     tmp_path: Path, monkeypatch, roles: list, problem: str
 ) -> None:
-    monkeypatch.setattr(screening, "read_image_file", None)
+    monkeypatch.setattr(addresses, "read_image_file", None)
     source = write_cohort(tmp_path / "clinic", 30, fold=roles)
     assert refuse(SplitError, source, tmp_path / "data", split_column="fold") == problem
 

@@ -78,11 +78,12 @@ def test_a_layout_is_recognised_and_read_whole(layout: str, tmp_path: Path):
     assert [info.num_rows for info in read.sources] == [2]
     assert [sum(info.licences.values()) for info in read.sources] == [2]
     assert read.dropped.empty and read.unlisted.empty
+    paths = {name: address.path for name, address in read.addresses.items()}
     assert all(path.is_absolute() and path.is_file() and path.stem == name
-               for name, path in read.files.items())
-    assert set(read.files) == {"A", "B"}
+               for name, path in paths.items())
+    assert set(paths) == {"A", "B"}
     for name, locator in read.cohort.frame["locator"].items():
-        assert locator.startswith("clinic/") and str(read.files[name]).endswith(locator[6:])
+        assert locator.startswith("clinic/") and str(paths[name]).endswith(locator[6:])
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -188,7 +189,8 @@ def test_a_file_column_names_the_image_and_parquet_is_read(tmp_path: Path):
                    tmp_path / "rows.parquet")
     read = read_sources([tmp_path / "rows.parquet"],
                         columns=TableColumns(id="key", label="kind", file="path"))
-    assert {name: path.parent.name for name, path in read.files.items()} == {"1": "1", "2": "2"}
+    folders = {name: address.path.parent.name for name, address in read.addresses.items()}
+    assert folders == {"1": "1", "2": "2"}
     assert read.cohort.frame["label"].isna().tolist() == [False, True]
 
 

@@ -30,7 +30,7 @@ def count_classes(read: SourceRead, target: str) -> tuple[dict[str, int], dict[s
 
 
 def test_no_row_of_ham10000_is_dropped_or_changed(ham10000: SourceRead):
-    assert len(ham10000.cohort) == len(ham10000.files) == 10015
+    assert len(ham10000.cohort) == len(ham10000.addresses) == 10015
     assert ham10000.dropped.empty and ham10000.adjusted.empty and ham10000.unlisted.empty
     assert ham10000.own_columns == ()
     (info,) = ham10000.sources

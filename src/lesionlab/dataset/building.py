@@ -26,7 +26,7 @@ from lesionlab.dataset.manifest import (
     list_rows,
 )
 from lesionlab.dataset.prepared import FORMAT_VERSION, PreparedData, data_digest
-from lesionlab.dataset.screening import find_copies, screen_files
+from lesionlab.dataset.screening import find_copies, screen_images
 from lesionlab.dataset.splitting import (
     draw_roles,
     make_split,
@@ -85,11 +85,11 @@ def prepare(
     if out.exists():
         return _finished(out, plan)
     classes, no_class = assign_target(target, source.cohort)
-    files = {isic_id: source.files[isic_id] for isic_id in classes.dropna().index}
+    addresses = {isic_id: source.addresses[isic_id] for isic_id in classes.dropna().index}
     if settings.split_column is not None:  # said before the images are read, not after
-        read_roles(source.cohort.select(files), settings.split_column)
+        read_roles(source.cohort.select(addresses), settings.split_column)
     with _working_folder(out, plan) as work:
-        rejected = screen_files(work, files, size_px=settings.size_px, limits=settings.limits,
+        rejected = screen_images(work, addresses, size_px=settings.size_px, limits=settings.limits,
                                 num_workers=num_workers)
         _write_parts(work, plan, source, settings, target,
                      Screened(classes=classes, no_class=no_class, rejected=rejected))
@@ -99,21 +99,13 @@ def prepare(
 
 def _plan_digest(source: SourceRead, settings: PrepareSettings) -> str:
     """Names the input and the settings; two runs of one plan end with the same bytes."""
-    files = [[isic_id, *_file_state(path)] for isic_id, path in sorted(source.files.items())]
+    files = [[isic_id, *address.read_state()]
+             for isic_id, address in sorted(source.addresses.items())]
     left_out = [list_rows(table) for table in (source.dropped, source.adjusted, source.unlisted)]
     return artifacts.digest_json({
         "format_version": FORMAT_VERSION, "version": lesionlab.__version__,
         "cohort": source.cohort.digest, "files": artifacts.digest_json(files),
         "left_out": artifacts.digest_json(left_out), "settings": asdict(settings)})
-
-
-def _file_state(path: Path) -> list[int]:
-    """Size and time of change; nothing for a file that is gone, which screening will say."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return []
-    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _finished(out: Path, plan: str) -> PreparedData:

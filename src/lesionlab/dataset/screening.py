@@ -11,7 +11,8 @@ import pandas as pd
 from lesionlab.core import artifacts
 from lesionlab.core.errors import DecodeError
 from lesionlab.dataset.store import ImageStore, write_shard
-from lesionlab.imaging.decoding import DecodeLimits, decode_image, read_image_file
+from lesionlab.imaging.addresses import ImageAddress
+from lesionlab.imaging.decoding import DecodeLimits, decode_image
 from lesionlab.imaging.jpeg import END_OF_IMAGE, encode_jpeg
 from lesionlab.imaging.perceptual import find_near_duplicates, hash_thumbnail, make_thumbnail
 from lesionlab.scaling import map_tasks, progress
@@ -27,12 +28,12 @@ MOST_SIDE = 65_500
 
 @dataclass(frozen=True, kw_only=True)
 class ShardTask:
-    """The files that become one shard."""
+    """The images that become one shard."""
 
     number: int
     folder: Path
-    files: tuple[tuple[str, Path], ...]
-    """`isic_id` and path, in id order."""
+    images: tuple[tuple[str, ImageAddress], ...]
+    """`isic_id` and where it is, in id order."""
     size_px: int
     """Most pixels on the shorter side of a stored image."""
     limits: DecodeLimits
@@ -48,28 +49,28 @@ class ShardTask:
         return self.folder / "rejected" / f"{self.number:06d}.json"
 
 
-def screen_files(
-    folder: Path, files: dict[str, Path], *, size_px: int, limits: DecodeLimits,
+def screen_images(
+    folder: Path, addresses: dict[str, ImageAddress], *, size_px: int, limits: DecodeLimits,
     num_workers: int | None = None,
 ) -> pd.DataFrame:
-    """Fill `folder/images` from `files` by id and return the rejected: `isic_id, reason, detail`.
+    """Fill `folder/images` by id; return the rejected, `isic_id, reason, detail`.
 
     Tasks that an earlier, killed run finished are not repeated.
     """
-    items = sorted(files.items())
+    items = sorted(addresses.items())
     # A few large photographs are spread over the processes too; by their number alone, so that
     # the bytes of the store do not depend on the machine.
     size = min(SHARD_ROWS, max(LEAST_ROWS, len(items) // LEAST_ROWS))
     tasks = [
-        ShardTask(number=number, folder=folder, files=tuple(items[start:start + size]),
+        ShardTask(number=number, folder=folder, images=tuple(items[start:start + size]),
                   size_px=size_px, limits=limits)
         for number, start in enumerate(range(0, len(items), size))
     ]
     pending = [task for task in tasks if not task.rejects.exists()]
     with progress(len(items), "reading images") as bar:
-        bar.update(len(items) - sum(len(task.files) for task in pending))
-        for num_files in map_tasks(_screen_shard, pending, num_workers=num_workers):
-            bar.update(num_files)
+        bar.update(len(items) - sum(len(task.images) for task in pending))
+        for num_images in map_tasks(_screen_shard, pending, num_workers=num_workers):
+            bar.update(num_images)
     rejected = [row for task in tasks for row in artifacts.read_json(task.rejects)]
     return pd.DataFrame(rejected, columns=["isic_id", "reason", "detail"])
 
@@ -92,22 +93,24 @@ def find_copies(store: ImageStore) -> list[tuple[str, str, str]]:
 
 def _screen_shard(task: ShardTask) -> int:
     rows, rejected = [], []
-    for isic_id, path in task.files:
+    for isic_id, address in task.images:
         try:
-            rows.append({"isic_id": isic_id} | _screen_file(path, task.size_px, task.limits))
+            rows.append({"isic_id": isic_id} | _screen_image(address, task.size_px, task.limits))
         except DecodeError as error:
             # The folder that holds the file is the user's business, not the manifest's.
-            detail = str(error).replace(str(path), path.name)
+            detail = str(error).replace(str(address.path), address.path.name)
             rejected.append({"isic_id": isic_id, "reason": error.reason, "detail": detail})
     if rows:
         write_shard(task.shard, rows)
     artifacts.write_json(task.rejects, rejected)
-    return len(task.files)
+    return len(task.images)
 
 
-def _screen_file(path: Path, size_px: int, limits: DecodeLimits) -> dict[str, object]:
+def _screen_image(
+    address: ImageAddress, size_px: int, limits: DecodeLimits,
+) -> dict[str, object]:
     """A row of the store without its id."""
-    data = read_image_file(path, limits)
+    data = address.read(limits)
     image = decode_image(data, short_side=size_px, limits=limits)
     height, width = image.rgb.shape[:2]
     if max(width, height) > MOST_SIDE:

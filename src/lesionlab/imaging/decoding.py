@@ -88,7 +88,7 @@ def read_image_file(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> bytes:
         DecodeError: `unreadable` or `too_large_file`.
     """
     try:
-        _check_num_bytes(path.stat().st_size, limits)
+        check_num_bytes(path.stat().st_size, limits)
         return path.read_bytes()
     except OSError as error:
         raise DecodeError(
@@ -119,7 +119,7 @@ def decode_image(
         DecodeError: with one of `REJECTION_REASONS`.
         InputError: `short_side` is below 1.
     """
-    _check_num_bytes(len(data), limits)
+    check_num_bytes(len(data), limits)
     file_format, image = open_image(data)
     with image:
         width, height = image.size
@@ -184,7 +184,8 @@ def _reduced_size(width: int, height: int, short_side: int | None) -> tuple[int,
     return -(-width * short_side // shorter), -(-height * short_side // shorter)
 
 
-def _check_num_bytes(num_bytes: int, limits: DecodeLimits) -> None:
+def check_num_bytes(num_bytes: int, limits: DecodeLimits) -> None:
+    """Raise DecodeError `too_large_file` for more bytes than the limit."""
     if num_bytes > limits.max_bytes:
         raise DecodeError(
             "too_large_file",

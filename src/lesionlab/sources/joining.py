@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
-from lesionlab.core.artifacts import digest_file
 from lesionlab.core.cohort import join_problems
-from lesionlab.core.errors import SourceError
+from lesionlab.core.errors import DecodeError, SourceError
+from lesionlab.imaging.addresses import ImageAddress
 from lesionlab.sources.raw_source import no_rows
 from lesionlab.sources.renaming import DIAGNOSIS_LEVELS
 from lesionlab.sources.source_part import SourcePart
@@ -37,25 +37,34 @@ def join_parts(parts: Sequence[SourcePart]) -> tuple[pd.DataFrame, pd.DataFrame]
     return rows.drop(index=dropped.index), dropped[list(_DROPPED)].reset_index(drop=True)
 
 
-def find_files(rows: pd.DataFrame, parts: Sequence[SourcePart]) -> dict[str, Path]:
-    """The absolute path of each row's image, from its `locator`."""
-    folders = {part.name: part.folder for part in parts}
-    split = rows["locator"].str.split("/", n=1)
-    return {isic_id: folders[source] / path
-            for isic_id, (source, path) in zip(rows["isic_id"], split, strict=True)}
+def find_addresses(
+    rows: pd.DataFrame, parts: Sequence[SourcePart]
+) -> dict[str, ImageAddress]:
+    """Where the image of each row is, by the source that its `locator` begins with."""
+    by_source = {part.name: part.addresses for part in parts}
+    sources = rows["locator"].str.partition("/")[0]
+    return {isic_id: by_source[source][isic_id]
+            for isic_id, source in zip(rows["isic_id"], sources, strict=True)}
 
 
 def _refuse_different(clashing: pd.DataFrame, parts: Sequence[SourcePart]) -> None:
     problems = []
     for isic_id, group in clashing.groupby("isic_id"):
-        digests = {digest_file(path) for _, row in group.iterrows()
-                   for path in find_files(row.to_frame().T, parts).values()}
-        if len(digests) > 1:
+        addresses = [part.addresses[str(isic_id)] for part in parts if isic_id in part.addresses]
+        if len({_digest(address) for address in addresses}) > 1:
             problems.append(f"{isic_id}: {' and '.join(group['locator'])}")
     if problems:
         raise SourceError(join_problems(
             f"{len(problems)} ids stand for different images in two sources; rename one of each",
             problems))
+
+
+def _digest(address: ImageAddress) -> str:
+    """What tells whether two addresses hold the same image."""
+    try:
+        return f"{hashlib.sha256(address.read()).hexdigest()}#{address.member}"
+    except DecodeError as error:
+        raise SourceError(str(error)) from error
 
 
 def _settle(group: pd.DataFrame) -> pd.DataFrame:

@@ -35,6 +35,8 @@ class RawSource:
     """Images are looked for here and below."""
     paths: Mapping[str, str] | None = None
     """Image file of each id, from `folder`; None where the file name is the id."""
+    members: Mapping[str, str] = field(default_factory=dict)
+    """Of the ids whose file holds several images: which one, as in `ImageAddress.member`."""
     dropped: pd.DataFrame = field(default_factory=lambda: no_rows(DROPPED))
     """Rows that the reader left out: `isic_id`, `reason`, `detail`."""
     adjusted: pd.DataFrame = field(default_factory=lambda: no_rows(ADJUSTED))

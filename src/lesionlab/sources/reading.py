@@ -12,7 +12,8 @@ import pandas as pd
 from lesionlab.core.cohort import Cohort
 from lesionlab.core.errors import SourceError
 from lesionlab.core.terms import COLUMNS
-from lesionlab.sources.joining import find_files, join_parts
+from lesionlab.imaging.addresses import ImageAddress
+from lesionlab.sources.joining import find_addresses, join_parts
 from lesionlab.sources.layouts import read_layout
 from lesionlab.sources.raw_source import TableColumns
 from lesionlab.sources.source_part import SourcePart, read_part
@@ -40,8 +41,8 @@ class SourceRead:
     """All sources as one cohort, and all that was left out or changed."""
 
     cohort: Cohort
-    files: dict[str, Path]
-    """Absolute path of the image of each `isic_id` of the cohort."""
+    addresses: dict[str, ImageAddress]
+    """Where the image of each `isic_id` of the cohort is."""
     sources: tuple[SourceInfo, ...]
     dropped: pd.DataFrame
     """Rows left out: `isic_id`, `source`, `reason`, `detail`."""
@@ -75,7 +76,7 @@ def read_sources(
     adjusted = pd.concat([part.adjusted for part in parts])
     return SourceRead(
         cohort=Cohort.from_frame(_tidy_columns(rows)),
-        files=find_files(rows, parts),
+        addresses=find_addresses(rows, parts),
         sources=tuple(_describe_source(path, layout, part, rows)
                       for path, part, (layout, _) in zip(paths, parts, reads, strict=True)),
         dropped=dropped,

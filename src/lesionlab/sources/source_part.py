@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import pandas as pd
 
+from lesionlab.imaging.addresses import ImageAddress
 from lesionlab.sources.image_files import list_images, match_images, strip_suffix
 from lesionlab.sources.raw_source import DROPPED, RawSource, name_rows
 from lesionlab.sources.schema import validate_rows
@@ -17,12 +19,12 @@ class SourcePart:
     """One source of a cohort."""
 
     name: str
-    folder: Path
-    """What the second part of a `locator` is relative to."""
     num_rows: int
     """Rows read."""
     rows: pd.DataFrame
     """Rows kept, in the cohort's vocabulary, with `locator` and `source`."""
+    addresses: dict[str, ImageAddress]
+    """Where the image of each row is."""
     dropped: pd.DataFrame
     """`isic_id`, `source`, `reason`, `detail` of the others."""
     adjusted: pd.DataFrame
@@ -48,12 +50,22 @@ def read_part(name: str, raw: RawSource) -> SourcePart:
     absent = name_rows(ids[~has_image], DROPPED, reason="no_image_file",
                        detail="no image file of that name")
     return SourcePart(
-        name=name, folder=raw.folder, num_rows=len(raw.rows) + len(raw.dropped),
-        rows=kept.assign(locator=f"{name}/" + kept["isic_id"].map(dict(paths)).astype(str),
+        name=name, num_rows=len(raw.rows) + len(raw.dropped),
+        rows=kept.assign(locator=_locate(name, raw, kept["isic_id"], paths),
                          source=_name_origin(kept, name)),
+        addresses={isic_id: ImageAddress(path=raw.folder / paths[isic_id],
+                                         member=raw.members.get(isic_id, ""))
+                   for isic_id in kept["isic_id"]},
         dropped=_name_source(name, raw.dropped, faulty, valid.dropped, absent),
         adjusted=pd.concat([raw.adjusted, valid.adjusted], ignore_index=True),
         unlisted=_find_unlisted(name, raw, images), own_columns=valid.own_columns)
+
+
+def _locate(name: str, raw: RawSource, ids: pd.Series, paths: Mapping[str, str]) -> pd.Series:
+    """The `locator` of each id: source, path from its folder, and member where there is one."""
+    members = {isic_id: f"#{member}" for isic_id, member in raw.members.items()}
+    return pd.Series([f"{name}/{paths[isic_id]}{members.get(isic_id, '')}" for isic_id in ids],
+                     index=ids.index, dtype=str)
 
 
 def _check_ids(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

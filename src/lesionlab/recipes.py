@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from lesionlab.core.settings import (
     SampleSettings,
 )
 from lesionlab.core.terms import STUDY_INPUTS, WIDE_INPUTS
+from lesionlab.core.typed_tree import list_leaves
+from lesionlab.core.used_settings import uses_setting
 
 
 def prevalence() -> Recipe:
@@ -220,6 +223,23 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
                    stack_boosting, finetuned, fusion_concat, fusion_metablock, ensemble)
 }
 """Every recipe by name; each call gives a new one."""
+
+
+def list_unused(recipe: Recipe) -> list[str]:
+    """The settings that were changed from the named recipe's and have no part in its training.
+
+    >>> list_unused(image_frozen().with_settings(["fit.ema_decay=0.9", "fit.l2=10"]))
+    ['fit.ema_decay']
+    """
+    if recipe.name not in RECIPES:
+        return []
+    named = RECIPES[recipe.name]()
+
+    def read(owner: Recipe, path: str) -> object:
+        return functools.reduce(getattr, path.split("."), owner)
+
+    return [path for path in list_leaves(Recipe)
+            if read(recipe, path) != read(named, path) and not uses_setting(recipe, path)]
 
 
 def find_recipe(name: str) -> Recipe:

@@ -364,3 +364,10 @@ def test_a_run_shows_itself_in_a_notebook(train_small: TrainSmall) -> None:
     shown = TrainedRun.load(train_small("metadata_linear"))._repr_html_()
     assert "<strong>TrainedRun: metadata_linear</strong>" in shown
     assert "<caption" in shown and "packing" in shown
+
+
+def test_a_setting_that_changes_nothing_is_said(prepared: PreparedData, tmp_path: Path) -> None:
+    recipe = find_recipe("metadata_linear").with_settings(["fit.ema_decay=0.9", "fit.l2=2"])
+    run = train(prepared, recipe, tmp_path / "run")
+    assert run.summary["notes"][0] == (
+        "recipe metadata_linear does not use fit.ema_decay: what was set there changes nothing")

@@ -9,22 +9,13 @@ from fnmatch import fnmatchcase
 from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import RecipeError
 from lesionlab.core.recipe import Recipe
+from lesionlab.core.typed_tree import list_leaves
+from lesionlab.core.used_settings import OF_BACKBONES, uses_setting
 from lesionlab.recipes import find_recipe
 from lesionlab.studies.suites import Experiment
 
 OWN_NETWORKS = ("study_cnn",)
 """Backbones that are what the recipe is about, so that no other one is put in their place."""
-
-_OF_BACKBONES = {"model.backbone", "model.weights", "model.num_stages", "model.num_frozen_stages"}
-_OF_NETWORKS = {"model.num_frozen_stages", "model.fusion", "model.metadata_units",
-                "image.views_per_epoch", "image.num_test_views", "metadata.dropout"}
-_OF_HEADS = {"model.num_stages", "model.num_members"}
-_OF_LAYERS = {"model.hidden_units", "model.dropout", "model.num_members"}
-_OF_COLUMNS = {"model.fusion", "model.metadata_units"}
-_BOOSTING = {"l2", "learning_rate", "max_epochs", "patience"}
-_FIT_OF_HEADS: dict[str, set[str]] = {
-    "linear": {"l2"}, "boosting": _BOOSTING, "stack": _BOOSTING,
-    "mlp": _BOOSTING | {"schedule", "batch_size"}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +59,16 @@ def plan_runs(experiments: Sequence[Experiment], settings: Sequence[str]) -> lis
 
 def reads_setting(recipe: Recipe, path: str) -> bool:
     """Whether a setting changes how the recipe is trained, and leaves it what it is."""
-    model, (branch, _, leaf) = recipe.model, path.partition(".")
-    is_network = model.tuning == "network"
-    if path in (_OF_HEADS if is_network else _OF_NETWORKS):
+    branch, _, leaf = path.partition(".")
+    if path in ("name", "model.head", "model.tuning", "model.members"):
         return False
-    if path in _OF_BACKBONES:
-        return bool(model.backbone) and model.backbone not in OWN_NETWORKS
-    if path in _OF_LAYERS:
-        return model.head in ("mlp", "stack")
-    if path in _OF_COLUMNS or branch == "metadata":
-        return bool(recipe.metadata.columns)
-    if branch == "fit":
-        return is_network or leaf in _FIT_OF_HEADS.get(model.head, set())
-    if branch == "image":
-        return bool(model.backbone)
-    if branch == "sample":
-        return getattr(recipe.sample, leaf, 0) > 0
-    return path == "seed"
+    if path in OF_BACKBONES and recipe.model.backbone in OWN_NETWORKS:
+        return False
+    if branch == "metadata" and not recipe.metadata.columns:
+        return False
+    if branch == "sample" and getattr(recipe.sample, leaf, 0) == 0:
+        return False
+    return path in list_leaves(Recipe) and uses_setting(recipe, path)
 
 
 def _part(setting: str) -> tuple[str | None, str]:

@@ -16,6 +16,7 @@ from lesionlab.inference.bundle import ModelBundle, seal_manifest
 from lesionlab.inference.external_data import RECORD_FILE, describe_training_images
 from lesionlab.inference.predicting import predict_role
 from lesionlab.inputs.metadata import MetadataEncoder
+from lesionlab.recipes import list_unused
 from lesionlab.training.card import write_card
 from lesionlab.training.run import TrainedRun
 
@@ -78,8 +79,9 @@ def train(
     if is_first_process():
         with artifacts.new_folder(out) as folder:
             summary = clock.time("packing", lambda: _write_run(folder, fitted, data))
+            notes = [*_notes(recipe, encoder), *fitted.notes]
             summary |= {"data": os.path.relpath(data.folder, out), "seconds": clock.seconds,
-                        "notes": [*_notes(encoder), *fitted.notes], "computed": fitted.facts}
+                        "notes": notes, "computed": fitted.facts}
             artifacts.write_json(folder / "training.json", summary)
         CheckpointFolder.beside(out, "").remove()
     wait_for_all()
@@ -161,8 +163,12 @@ def _write_run(folder: Path, fitted: Fitted, data: PreparedData) -> dict[str, An
             "num_epochs": len(fitted.history)}
 
 
-def _notes(encoder: MetadataEncoder) -> list[str]:
-    if not encoder.unused:
-        return []
-    return [(f"{len(encoder.unused)} columns of the recipe have no value in the train role and are "
-             f"not used: {', '.join(encoder.unused)}")]
+def _notes(recipe: Recipe, encoder: MetadataEncoder) -> list[str]:
+    notes = []
+    if unused := list_unused(recipe):
+        notes.append(f"recipe {recipe.name} does not use {', '.join(unused)}: what was set there "
+                     "changes nothing")
+    if encoder.unused:
+        notes.append(f"{len(encoder.unused)} columns of the recipe have no value in the train role "
+                     f"and are not used: {', '.join(encoder.unused)}")
+    return notes

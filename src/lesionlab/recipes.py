@@ -189,7 +189,7 @@ def finetuned() -> Recipe:
         fit=FitSettings(
             l2=0.05, learning_rate=1e-3, schedule="cosine", warm_up=0.1, batch_size=64,
             max_epochs=12, patience=12, clip_norm=5.0, label_smoothing=0.05,
-            class_weight_power=0.5, mixup=0.2, ema_decay=0.998))
+            class_weight_power=0.5, decision_power=0.25, mixup=0.2, ema_decay=0.998))
 
 
 def fusion_concat() -> Recipe:
@@ -207,7 +207,8 @@ def fusion_metablock() -> Recipe:
 
 def ensemble() -> Recipe:
     """The mean of finished runs, as one bundle: --set model.members=RUN,RUN names them."""
-    return Recipe(name="ensemble", model=ModelSettings(head="ensemble"))
+    return Recipe(name="ensemble", model=ModelSettings(head="ensemble"),
+                  fit=FitSettings(decision_power=0.25))
 
 
 STUDY = (

@@ -10,6 +10,7 @@ from synthetic import BINARY, make_predictions
 
 from lesionlab.core.predictions import Predictions
 from lesionlab.evaluation.comparing import Contender
+from lesionlab.evaluation.decision import choose_decision
 
 
 def make_contender(
@@ -19,7 +20,7 @@ def make_contender(
     """The noise is the same for all: the greater the strength, the higher the AUROC."""
     return Contender(**{
         "name": name, "target": "malignancy", "group_name": "lesions",
-        "threshold": 0.5 if len(classes) == 2 else None,
+        "decision": choose_decision(classes, {}, {}),
         "predictions": make_predictions(num_rows, classes, strength=strength)} | facts)
 
 

@@ -8,7 +8,7 @@ from contending import change, make_contender, rebuild
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
-from synthetic import SEVEN
+from synthetic import BINARY, SEVEN
 
 from lesionlab.core.errors import InputError, PredictionsError
 from lesionlab.evaluation import paired
@@ -20,6 +20,7 @@ from lesionlab.evaluation.comparing import (
     build_leaderboard,
     find_curve,
 )
+from lesionlab.evaluation.decision import choose_decision
 from lesionlab.evaluation.leaderboard import Leaderboard
 from lesionlab.evaluation.report import build_report, take_sample
 
@@ -147,15 +148,17 @@ def test_images_without_a_target_are_left_out() -> None:
 
 def test_the_curve_of_many_classes_is_the_mean_of_each() -> None:
     predictions = make_contender("a", classes=SEVEN, num_rows=400).predictions
-    sample = take_sample(predictions, None)
+    sample = take_sample(predictions, choose_decision(SEVEN, {}, {}))
     area = np.trapezoid(find_curve(sample), np.linspace(0, 1, NUM_CURVE_POINTS))
     found = build_leaderboard([make_contender("a", classes=SEVEN, num_rows=400)])
     assert area == pytest.approx(found.records[0]["auroc"], abs=0.005)
 
 
 def test_decisions_are_counted_at_the_threshold() -> None:
-    high, never = (build_leaderboard([make_contender("a", threshold=threshold)])
-                   for threshold in (0.9, 1.0))
+    high, never = (
+        build_leaderboard([make_contender("a", decision=choose_decision(
+            BINARY, {BINARY[-1]: {"max_youden": threshold}}, {}))])
+        for threshold in (0.9, 1.0))
     assert high.confusions["a"].sum() == 60
     assert never.confusions["a"][:, 1].tolist() == [0, 0]
     assert high.confusions["a"][:, 1].sum() > 0

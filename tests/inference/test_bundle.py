@@ -35,7 +35,7 @@ def read_problem(folder: Path) -> str:
 
 def test_a_sealed_bundle_opens(folder: Path) -> None:
     bundle = ModelBundle.load(folder)
-    assert (bundle.classes, bundle.threshold) == (("Benign", "Malignant"), 0.25)
+    assert (bundle.classes, bundle.decision.threshold) == (("Benign", "Malignant"), 0.25)
     assert bundle.metadata_columns == ("sex",)
     assert bundle.preprocessing is not None
     assert bundle.preprocessing.size_px == 224

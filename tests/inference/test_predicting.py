@@ -184,7 +184,7 @@ def test_a_larger_photograph_is_reduced_as_for_training(
 
 def test_two_classes_are_told_apart_at_the_threshold(linear: ModelBundle, photos: Path) -> None:
     table = predict(linear, [photos]).table
-    expected = np.where(table["p_Malignant"] >= linear.threshold, "Malignant", "Benign")
+    expected = np.where(table["p_Malignant"] >= linear.decision.threshold, "Malignant", "Benign")
     assert table["predicted"].tolist() == expected.tolist()
 
 

@@ -23,7 +23,8 @@ from lesionlab.core.split import ROLES
 from lesionlab.dataset.building import PrepareSettings, prepare
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.evaluation.operating_point import choose_thresholds
-from lesionlab.inference.predicting import predict_role
+from lesionlab.inference.predicting import predict, predict_role
+from lesionlab.inference.scoring import evaluate
 from lesionlab.models.backbones import build_backbone
 from lesionlab.models.weights import CHOICES
 from lesionlab.recipes import find_recipe
@@ -233,6 +234,31 @@ def test_seven_classes_work_with_every_head(
     history = pd.read_csv(run.folder / "history.csv")
     assert history["member"].nunique() == recipe.model.num_members
     assert np.isfinite(history["valid_loss"]).all()
+
+
+def test_weights_for_rare_classes_decide_alike_in_predict_and_evaluate(
+    isic2018: PreparedData, phantom_folder: Path, tmp_path: Path
+) -> None:
+    run = train(isic2018, small("metadata_linear", "fit.decision_power=0.9"), tmp_path / "run")
+    plain = train(isic2018, small("metadata_linear"), tmp_path / "plain")
+    counts = isic2018.manifest["counts"]["roles"]["train"]["classes"]
+    weights = run.bundle.manifest["decision_weights"]
+    assert weights["NV"] == 1 and weights["MEL"] == (counts["NV"] / counts["MEL"]) ** 0.9
+    assert set(plain.bundle.manifest["decision_weights"].values()) == {1}
+
+    found = predict(run.bundle, [phantom_folder / "images"],
+                    metadata=phantom_folder / "metadata.csv").table.set_index("isic_id")
+    shares = found[[f"p_{name}" for name in isic2018.classes]].rename(columns=lambda c: c[2:])
+    expected = (shares * pd.Series(weights)).idxmax(axis=1)
+    assert found["predicted"].astype(object).equals(expected.astype(object).rename("predicted"))
+    assert (expected != shares.idxmax(axis=1)).any()
+
+    report = evaluate(run.folder).report
+    rows = isic2018.rows("test")
+    accuracy = (expected[rows.index] == rows["target"]).mean()
+    said = report.metrics[report.metrics["name"] == "accuracy"].iloc[0]
+    assert said["value"] == pytest.approx(accuracy)
+    assert report.decision.class_weights == tuple(weights.values())
 
 
 @pytest.mark.slow

@@ -188,6 +188,9 @@ class FitSettings:
     label_smoothing: float = 0.0
     class_weight_power: float = 0.0
     """A network's loss of an image counts (1 / share of its class) to this power."""
+    decision_power: float = 0.0
+    """Of more than two classes, the highest probability decides after each is multiplied by
+    (1 / share of its class) to this power: 0 makes fewest errors, more finds rare classes."""
     sampler: Literal["shuffle", "balanced"] = "shuffle"
     """An epoch of a network takes each image once, or draws as often from each class."""
     mixup: float = 0.0
@@ -208,6 +211,7 @@ class FitSettings:
                   for name in ("warm_up", "label_smoothing", "ema_decay")}
         from_0 = {name: getattr(self, name) for name in (
             "l2", "clip_norm", "focal_gamma", "mixup", "cutmix")}
+        powers = {name: getattr(self, name) for name in ("class_weight_power", "decision_power")}
         check_settings(
             "fit settings are",
             *((0 <= value < math.inf, f"{name} is {value}, not a number from 0")
@@ -219,8 +223,8 @@ class FitSettings:
               for name, value in shares.items()),
             (self.frozen_epochs >= 0, f"frozen_epochs is {self.frozen_epochs}, below 0"),
             (0 < self.layer_decay <= 1, f"layer_decay is {self.layer_decay}, not in (0, 1]"),
-            (0 <= self.class_weight_power <= 1,
-             f"class_weight_power is {self.class_weight_power}, not in [0, 1]"),
+            *((0 <= value <= 1, f"{name} is {value}, not in [0, 1]")
+              for name, value in powers.items()),
         )
 
 

@@ -27,6 +27,8 @@ def uses_setting(recipe: Recipe, path: str) -> bool:
     """Whether the setting `path` has a part in what the recipe trains."""
     model, (branch, _, leaf) = recipe.model, path.partition(".")
     is_network = model.tuning == "network"
+    if path == "fit.decision_power":
+        return True
     if model.head in ("prevalence", "ensemble"):
         return path in ("name", "seed", "model.head", "model.members", "model.tuning")
     if path in (_OF_FEATURES if is_network else _OF_NETWORKS):

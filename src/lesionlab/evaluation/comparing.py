@@ -13,6 +13,7 @@ from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import InputError
 from lesionlab.core.predictions import Predictions
 from lesionlab.evaluation import bootstrap, paired
+from lesionlab.evaluation.decision import Decision
 from lesionlab.evaluation.leaderboard import SHOWN, Leaderboard, make_rows
 from lesionlab.evaluation.metrics import Measurement, Sample, measure
 from lesionlab.evaluation.paired import Drawn
@@ -43,8 +44,8 @@ class Contender:
     target: str
     """Name of the target, such as `malignancy`."""
     predictions: Predictions
-    threshold: float | None
-    """Where the last of two classes is decided; None where the highest probability decides."""
+    decision: Decision
+    """How its classes are decided."""
     facts: Facts = field(default_factory=Facts)
     group_name: str = "groups"
     """What a group is, plural, for instance `lesions`."""
@@ -113,11 +114,11 @@ def build_leaderboard(
 
 
 def _score(contender: Contender, num_resamples: int, seed: int) -> _Scored:
-    sample = take_sample(contender.predictions, contender.threshold)
+    sample = take_sample(contender.predictions, contender.decision)
     measured = measure(sample, num_resamples=num_resamples, seed=seed, is_recalibrated=False)
     facts = contender.facts
     row = {"name": contender.name, "is_control": contender.is_control, "n_images": len(sample),
-           "n_groups": sample.num_groups, "threshold": contender.threshold,
+           "n_groups": sample.num_groups, "threshold": contender.decision.threshold,
            "training_seconds": facts.training_seconds, "num_parameters": facts.num_parameters,
            "latency_ms": facts.latency_ms, "published": contender.published,
            "said": "; ".join(contender.said)}

@@ -14,6 +14,7 @@ from lesionlab.core.errors import InputError
 from lesionlab.core.findings import Finding
 from lesionlab.core.terms import RESEARCH_USE
 from lesionlab.evaluation.curves import Figure
+from lesionlab.evaluation.decision import Decision
 from lesionlab.evaluation.terms import METRICS
 
 SCHEMA_VERSION = 1
@@ -63,18 +64,6 @@ class ReportContext:
         return cls(**value | {
             "flow": tuple(FlowStep(**step) for step in value["flow"]),
             "baselines": tuple(Baseline(**baseline) for baseline in value["baselines"])})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """How a class was decided from the probabilities."""
-
-    threshold: float | None
-    """Where the positive one of two classes begins; None where the highest probability decides."""
-    is_from_validation: bool
-    """Whether the threshold was chosen on validation rows."""
-    text: str
-    """One sentence for the page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +176,7 @@ class Report:
             context=ReportContext.from_dict(value["context"]), role=value["role"],
             classes=tuple(value["classes"]), n_images=value["n_images"],
             n_groups=value["n_groups"], num_unlabelled=value["num_unlabelled"],
-            prevalence=value["prevalence"], decision=Decision(**value["decision"]),
+            prevalence=value["prevalence"], decision=Decision.from_dict(value["decision"]),
             metrics=_read_table(value["metrics"]),
             operating_points=_read_table(value["operating_points"]),
             subgroups=_read_table(value["subgroups"]),

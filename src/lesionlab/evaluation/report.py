@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +13,12 @@ from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import PredictionsError, StoreError
 from lesionlab.core.predictions import Predictions
 from lesionlab.evaluation import curves, operating_point, page, verdicts
-from lesionlab.evaluation.contents import Decision, Report, ReportContext
+from lesionlab.evaluation.contents import Report, ReportContext
+from lesionlab.evaluation.decision import Decision, choose_decision
 from lesionlab.evaluation.metrics import NAMES, Measurement, Sample, measure_parts
 from lesionlab.evaluation.operating_point import Thresholds
 from lesionlab.evaluation.subgroups import compare_subgroups, find_parts
 
-DECISION_POINT = "max_youden"
-"""The operating point that tells two classes apart."""
 SUBGROUP_METRICS = ("auroc", "average_precision", "sensitivity", "specificity",
                     "balanced_accuracy", "brier", "ece")
 """Metrics that are reported for subgroups too."""
@@ -26,6 +26,7 @@ SUBGROUP_METRICS = ("auroc", "average_precision", "sensitivity", "specificity",
 
 def build_report(
     predictions: Predictions, *, thresholds: Thresholds | None = None,
+    class_weights: Mapping[str, float] | None = None,
     subgroups: pd.DataFrame | None = None, context: ReportContext | None = None,
     seed: int = 0, num_resamples: int = 2000,
 ) -> Report:
@@ -34,8 +35,8 @@ def build_report(
     Args:
         predictions: of any role and any model.
         thresholds: chosen on validation rows by `choose_thresholds`. Of two classes, the last
-            is decided where its probability reaches its `max_youden`; without it at 0.5. Of
-            more, the highest probability decides.
+            is decided where its probability reaches its `max_youden`; without it at 0.5.
+        class_weights: of more than two classes, the highest probability times these decides.
         subgroups: categories indexed by `isic_id`, a column per kind of subgroup.
         context: what the page says of the run.
         seed: of the bootstrap.
@@ -44,8 +45,8 @@ def build_report(
     Raises:
         PredictionsError: no row has a target, or an image has no row in `subgroups`.
     """
-    decision = _choose_decision(predictions.classes, thresholds or {})
-    sample = take_sample(predictions, decision.threshold)
+    decision = choose_decision(predictions.classes, thresholds or {}, class_weights or {})
+    sample = take_sample(predictions, decision)
     columns = _take_columns(predictions, predictions.target_index >= 0, subgroups)
     parts = {name: sample.select(is_in) for name, is_in in find_parts(columns).items()}
     return _assemble(predictions, sample, parts, decision, thresholds or {},
@@ -99,25 +100,8 @@ def load_report(folder: Path) -> Report:
     return Report.from_dict(artifacts.read_json(path))
 
 
-def _choose_decision(classes: tuple[str, ...], thresholds: Thresholds) -> Decision:
-    if len(classes) > 2:
-        return Decision(threshold=None, is_from_validation=False,
-                        text="An image is decided as the class of its highest probability.")
-    positive = list(classes)[-1]
-    chosen = thresholds.get(positive, {}).get(DECISION_POINT)
-    if chosen is None:
-        return Decision(threshold=0.5, is_from_validation=False, text=(
-            f"An image is decided {positive} where its probability is 0.5 or more; "
-            "no threshold of validation images was given."))
-    return Decision(threshold=chosen, is_from_validation=True, text=(
-        f"An image is decided {positive} where its probability is {chosen:.3f} or more: the "
-        "threshold with the highest sensitivity + specificity on the validation images."))
-
-
-def take_sample(predictions: Predictions, threshold: float | None) -> Sample:
-    """The rows that have a target, decided at a threshold of the last of two classes.
-
-    Without a threshold the highest probability decides.
+def take_sample(predictions: Predictions, decision: Decision) -> Sample:
+    """The rows that have a target, decided.
 
     Raises:
         PredictionsError: no row has a target.
@@ -128,13 +112,10 @@ def take_sample(predictions: Predictions, threshold: float | None) -> Sample:
             f"none of the {len(predictions)} images of role '{predictions.role}' has a target; "
             "a report needs the truth")
     probabilities = predictions.probabilities[is_known]
-    if threshold is None:
-        decided = probabilities.argmax(axis=1)
-    else:
-        decided = (probabilities[:, -1] >= threshold).astype(np.int64)
     groups, index = np.unique(predictions.group_index[is_known], return_inverse=True)
     return Sample(probabilities=probabilities, target_index=predictions.target_index[is_known],
-                  decision_index=decided, group_index=index, num_groups=len(groups))
+                  decision_index=decision.decide(probabilities), group_index=index,
+                  num_groups=len(groups))
 
 
 def _take_columns(

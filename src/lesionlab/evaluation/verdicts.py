@@ -8,7 +8,7 @@ import pandas as pd
 from lesionlab.core.cohort import list_some
 from lesionlab.core.findings import Finding, Section
 from lesionlab.evaluation.calibration import expected_error_by_chance
-from lesionlab.evaluation.contents import Decision
+from lesionlab.evaluation.decision import Decision
 from lesionlab.evaluation.metrics import Measurement, Sample
 
 LEAST_GROUPS = 20
@@ -157,7 +157,8 @@ def _judge_threshold(decision: Decision) -> Finding:
     title = "Decision threshold"
     if decision.threshold is None:
         return _finding("LL707", title, "not_applicable",
-                        "No threshold: the highest probability decides.")
+                        "No threshold: the highest probability decides"
+                        + (", after weights for rare classes." if decision.class_weights else "."))
     if not decision.is_from_validation:
         return _finding("LL707", title, "tip", value=decision.threshold, explanation=(
             "No threshold of validation images was given, so 0.5 is used; sensitivity and "

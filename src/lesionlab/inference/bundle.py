@@ -16,6 +16,7 @@ from lesionlab.core import artifacts
 from lesionlab.core.errors import BundleError
 from lesionlab.core.raw_values import as_number, as_text
 from lesionlab.core.terms import COLUMNS
+from lesionlab.evaluation.decision import Decision, choose_decision
 from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inference.session import open_session
 
@@ -79,9 +80,10 @@ class ModelBundle:
         return tuple(item["name"] for item in self.manifest["inputs"] if item["name"] != "image")
 
     @property
-    def threshold(self) -> float:
-        """Probability of the positive class from which a binary model says positive."""
-        return self.manifest["thresholds"][self.classes[-1]]["max_youden"]
+    def decision(self) -> Decision:
+        """How the class of an image is decided."""
+        return choose_decision(self.classes, self.manifest["thresholds"],
+                               self.manifest.get("decision_weights", {}))
 
     @property
     def score_names(self) -> tuple[str, ...]:

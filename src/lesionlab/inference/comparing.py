@@ -14,6 +14,7 @@ from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import InputError
 from lesionlab.core.predictions import Predictions
 from lesionlab.evaluation.comparing import Contender, Facts, build_leaderboard
+from lesionlab.evaluation.decision import Decision
 from lesionlab.evaluation.leaderboard import Leaderboard
 from lesionlab.evaluation.leaderboard_files import save_leaderboards
 from lesionlab.inference.bundle import ModelBundle
@@ -94,7 +95,7 @@ def read_contender(
         is_baseline=bundle.preprocessing is None and bool(bundle.metadata_columns))
     return Contender(
         name=name, target=bundle.manifest["target"], predictions=predictions,
-        threshold=report["decision"]["threshold"], facts=facts,
+        decision=Decision.from_dict(report["decision"]), facts=facts,
         group_name=report["context"]["group_name"],
         published=published, is_control=is_control, said=(*said, *training.get("notes", ())))
 

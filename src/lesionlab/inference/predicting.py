@@ -207,10 +207,7 @@ def find_images(paths: Sequence[Path | str]) -> list[Path]:
 def _decide(bundle: ModelBundle, probabilities: np.ndarray) -> pd.Series:
     """The class that each row is given; missing where the image has an error."""
     names = np.array(bundle.classes, dtype=object)
-    if len(names) == 2:
-        chosen = names[(probabilities[:, 1] >= bundle.threshold).astype(int)]
-    else:
-        chosen = names[np.nan_to_num(probabilities).argmax(axis=1)]
+    chosen = names[bundle.decision.decide(probabilities)]
     has_error = np.isnan(probabilities[:, 0])
     decided = [None if error else name for name, error in zip(chosen, has_error, strict=True)]
     return pd.Series(decided, dtype="string")

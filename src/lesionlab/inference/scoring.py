@@ -104,6 +104,7 @@ def evaluate(
     context = _context(prepared, scored.steps, title=f"{recipe} on {prepared.target}",
                        recipe=recipe, digests=digests)
     report = build_report(predictions, thresholds=bundle.manifest["thresholds"],
+                          class_weights=bundle.manifest.get("decision_weights"),
                           subgroups=subgroup_columns(scored.rows), context=context, seed=seed)
     folder = out or run / ("report" if scored.ending == "test" else f"report_{scored.ending}")
     save_report(report, folder)

@@ -27,7 +27,7 @@ from lesionlab.inference.predicting import predict_role, run_bundle
 from lesionlab.training.card import write_card
 from lesionlab.training.ensemble_members import check_members, temper
 from lesionlab.training.joined_graph import FLOOR, join_graphs
-from lesionlab.training.packing import PARITY_ROWS, refuse_difference
+from lesionlab.training.packing import PARITY_ROWS, find_decision_weights, refuse_difference
 from lesionlab.training.run import TrainedRun
 
 
@@ -190,6 +190,7 @@ def _manifest(parts: _Parts) -> dict[str, Any]:
                                if manifest["preprocessing"]), None),
         "metadata_encoder": None,
         "temperature": parts.temperature,
+        "decision_weights": find_decision_weights(parts.recipe, data),
         "digests": {"data": data.digest, "split": data.split.digest,
                     "recipe": parts.recipe.digest},
         "training": data.manifest["counts"]["roles"],

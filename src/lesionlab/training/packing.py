@@ -20,6 +20,7 @@ from lesionlab.core.recipe import Recipe
 from lesionlab.core.terms import COLUMNS, RESEARCH_USE
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.evaluation.calibration import fit_temperature
+from lesionlab.evaluation.decision import weigh_classes
 from lesionlab.imaging.decoding import decode_rgb
 from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inference.bundle import FORMAT_VERSION, MODEL_FILE, ModelBundle, seal_manifest
@@ -121,6 +122,12 @@ def calibrate(bundle: ModelBundle, data: PreparedData) -> tuple[Predictions, flo
     return raw.replace_probabilities(softmax(logits / temperature, axis=1)), temperature
 
 
+def find_decision_weights(recipe: Recipe, data: PreparedData) -> dict[str, float]:
+    """What the probability of each class is multiplied by before the highest one decides."""
+    counts = data.manifest["counts"]["roles"]["train"]["classes"]
+    return weigh_classes(counts, recipe.fit.decision_power)
+
+
 def _manifest(parts: TrainedParts, data: PreparedData) -> dict[str, Any]:
     """The manifest but for thresholds; see `inference.bundle` for what reads it."""
     inputs: list[dict[str, Any]] = []
@@ -144,6 +151,7 @@ def _manifest(parts: TrainedParts, data: PreparedData) -> dict[str, Any]:
         "preprocessing": parts.preprocessing.to_dict() if parts.preprocessing else None,
         "metadata_encoder": parts.encoder.to_dict(),
         "temperature": parts.temperature,
+        "decision_weights": find_decision_weights(parts.recipe, data),
         "logit_shift": None if parts.logit_shift is None else parts.logit_shift.tolist(),
         "digests": {"data": data.digest, "split": data.split.digest,
                     "recipe": parts.recipe.digest},

@@ -187,6 +187,9 @@ def test_stages_start_from_the_weights_and_the_rest_from_the_seed(tmp_path: Path
      "model.backbone=resnet: timm has no such network; did you mean resnet50, test_resnet?"),
     (["model.backbone=study_cmn"], RecipeError,
      "model.backbone=study_cmn: timm has no such network; did you mean study_cnn?"),
+    (["model.backbone=test_resnet.no_such_tag"], RecipeError,
+     ("model.backbone=test_resnet.no_such_tag: timm has no weights 'no_such_tag' of test_resnet; "
+      "it has test_resnet.r160_in1k")),
     (["model.backbone=zzz"], RecipeError, "model.backbone=zzz: timm has no such network"),
     (["model.backbone=test_resnet", "model.num_frozen_stages=5"], RecipeError,
      ("model.num_frozen_stages=5: test_resnet has 4 stages after its stem; set fewer, or -1 to "

@@ -139,6 +139,17 @@ def test_two_folds_are_refused_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_is_refused_in_several_processes(
+    prepared: PreparedData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError) as error:
+        cross_validate(prepared, find_recipe("metadata_linear"), tmp_path / "cv", num_folds=3)
+    assert str(error.value) == ("--folds under torchrun: the processes would write each other's "
+                                "folds; start it without torchrun")
+    assert not (tmp_path / "cv").exists()
+
+
 @pytest.mark.slow
 def test_a_recipe_that_sees_images_is_cross_validated(
     prepared: PreparedData, cache: Path, tmp_path: Path

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import RecipeError
 from lesionlab.core.recipe import Recipe
 from lesionlab.models.depthwise import use_fast_depthwise
@@ -195,13 +196,20 @@ def _open_backbone(recipe: Recipe) -> tuple[list[nn.Module], Weights, dict[str, 
 
 
 def check_backbone(name: str) -> None:
-    """Raise RecipeError unless timm has the network; the message names the nearest."""
+    """Raise RecipeError unless timm has the network, and weights of the tag after a dot if there is
+    one; the message names the nearest.
+    """
     import timm
 
-    if not timm.is_model(name):
-        close = difflib.get_close_matches(name, [*timm.list_models(), STUDY_CNN], n=3)
+    network, _, tag = name.partition(".")
+    if not timm.is_model(network):
+        close = difflib.get_close_matches(network, [*timm.list_models(), STUDY_CNN], n=3)
         hint = f"; did you mean {', '.join(close)}?" if close else ""
         raise RecipeError(f"model.backbone={name}: timm has no such network{hint}")
+    known = timm.list_pretrained(f"{network}.*") if tag else [name]
+    if name not in known:
+        raise RecipeError(f"model.backbone={name}: timm has no weights {tag!r} of {network}; it "
+                          f"has {list_some(known) or 'none'}")
 
 
 def cut_stages(network: nn.Module) -> list[nn.Module]:

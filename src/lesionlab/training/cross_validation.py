@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ import pyarrow as pa
 
 import lesionlab
 from lesionlab.core import artifacts
-from lesionlab.core.errors import RecipeError
+from lesionlab.core.errors import InputError, RecipeError
 from lesionlab.core.predictions import Predictions
 from lesionlab.core.recipe import Recipe
-from lesionlab.core.settings import ModelSettings
+from lesionlab.core.settings import FitSettings, ModelSettings
 from lesionlab.dataset.deriving import derive
 from lesionlab.dataset.folds import draw_folds, name_roles
 from lesionlab.dataset.prepared import PreparedData
@@ -74,7 +75,8 @@ def cross_validate(
         most_cache_bytes: as in `train`.
 
     Raises:
-        InputError: too few folds, or a fold lacks a class that is needed.
+        InputError: too few folds, a fold lacks a class that is needed, or this is one of several
+            processes of torchrun.
         SplitError: fewer groups than folds.
         StoreError: `out` holds something else.
         RecipeError: the recipe is a stack, or as in `train`.
@@ -82,6 +84,9 @@ def cross_validate(
     """
     if recipe.model.head == "stack":
         raise RecipeError("--folds with a stack: it has folds of its own inside; leave --folds out")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("--folds under torchrun: the processes would write each other's folds; "
+                         "start it without torchrun")
     folds = draw_folds(data, num_folds, seed=recipe.seed)
     runs = tuple(_train_fold(data, recipe, out / f"fold_{k}", folds, k, cache, most_cache_bytes)
                  for k in range(num_folds))
@@ -161,7 +166,8 @@ def _pack(
     """The ensemble of the folds; paths in its recipe start at `out`."""
     members = tuple(run.folder.relative_to(out).as_posix() for run in runs)
     own = Recipe(name=f"{recipe.name}_folds", seed=recipe.seed,
-                 model=ModelSettings(head="ensemble", members=members))
+                 model=ModelSettings(head="ensemble", members=members),
+                 fit=FitSettings(decision_power=recipe.fit.decision_power))
     return pack_ensemble(data, own, [run.folder for run in runs], out / "ensemble",
                          unseen=predictions)
 

@@ -155,9 +155,12 @@ def test_a_failure_is_kept_and_the_rest_goes_on(
     failures = [row["failure"] for row in
                 artifacts.read_json(out / "study.json")["experiments"]]
     assert failures == [done.failures["prevalence"], None, done.failures["image_frozen"]]
+    page = (out / "leaderboard" / "leaderboard.html").read_text()
+    assert "<h2 id=\"failed-h\">Not in the table</h2>" in page and "ZeroDivisionError" in page
     monkeypatch.undo()
     again = run_pair(prepared, out)
     assert again.failures == {}
+    assert "Not in the table" not in (out / "leaderboard" / "leaderboard.html").read_text()
     assert not (out / "runs" / "prevalence.failed.txt").exists()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,12 +13,15 @@ from lesionlab.evaluation import leaderboard_page
 from lesionlab.evaluation.leaderboard import Leaderboard
 
 
-def save_leaderboards(leaderboards: Sequence[Leaderboard], folder: Path) -> None:
+def save_leaderboards(
+    leaderboards: Sequence[Leaderboard], folder: Path, failures: Mapping[str, str] | None = None,
+) -> None:
     """Write `leaderboard.json`, `.csv` and `.html` into `folder`, which is replaced as a whole.
 
     Args:
         leaderboards: one or more, such as one of each target.
         folder: need not exist.
+        failures: models that are missing, and why; the page says it.
     """
     assert leaderboards
     with artifacts.new_folder(folder) as new:
@@ -27,7 +30,8 @@ def save_leaderboards(leaderboards: Sequence[Leaderboard], folder: Path) -> None
         table = pd.concat(map(tabulate, leaderboards), ignore_index=True)
         artifacts.write_text(new / "leaderboard.csv",
                              table.to_csv(index=False, lineterminator="\n"))
-        artifacts.write_text(new / "leaderboard.html", leaderboard_page.render(leaderboards))
+        artifacts.write_text(new / "leaderboard.html",
+                             leaderboard_page.render(leaderboards, failures or {}))
 
 
 def load_leaderboards(folder: Path) -> tuple[Leaderboard, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,15 +30,16 @@ MEASURES = SHOWN[1:]
 """Metrics beside the AUROC, which has columns of its own."""
 
 
-def render(leaderboards: Sequence[Leaderboard]) -> str:
-    """The HTML text of the page; the same leaderboards give the same text."""
+def render(leaderboards: Sequence[Leaderboard], failures: Mapping[str, str]) -> str:
+    """The HTML text of the page, the same for the same leaderboards and failed models."""
     environment = open_templates("lesionlab.evaluation")
     environment.filters |= {"number": format_number, "whole": "{:,}".format,
                             "percent": format_percent, "breakable": make_breakable}
     boards = [_describe(board, number) for number, board in enumerate(leaderboards)]
     roles = sorted({ROLE_LABELS.get(board.role, board.role) for board in leaderboards})
     return environment.get_template("leaderboard.html.j2").render({
-        "boards": boards, "notice": RESEARCH_USE, "roles": ", ".join(roles),
+        "boards": boards, "failures": dict(failures), "notice": RESEARCH_USE,
+        "roles": ", ".join(roles),
         "title": f"Models side by side: {', '.join(board.target for board in leaderboards)}",
         "measures": [METRICS[name] for name in ("auroc", *MEASURES)],
         "measure_labels": [METRICS[name].label for name in MEASURES],

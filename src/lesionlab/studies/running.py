@@ -210,4 +210,4 @@ def _save(
             "labels": planned.experiment.labels, "settings": list(planned.settings),
             "failure": failures.get(planned.name)} for planned in plan]})
     if leaderboards:
-        save_leaderboards(list(leaderboards.values()), out / "leaderboard")
+        save_leaderboards(list(leaderboards.values()), out / "leaderboard", failures)

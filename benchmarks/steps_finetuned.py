@@ -52,7 +52,7 @@ def main() -> None:
     contenders = [read_contender(run, name=name) for name, run in runs.items()]
     tuned = next(one for one in contenders if one.name == "fusion_concat")
     contenders.append(hide_metadata(data, runs["fusion_concat"], tuned))
-    board = build_leaderboard(contenders)
+    board = build_leaderboard(contenders, reference="fusion_concat")
     save_leaderboards([board], options.out / "leaderboard")
     print(*board.lines, sep="\n")
 

@@ -83,7 +83,7 @@ lock: ## Pin the newest versions that pyproject.toml allows in requirements.lock
 	@rm -rf build/lock
 	@$(PYTHON) -m venv build/lock
 	@build/lock/bin/pip install --quiet --upgrade pip
-	@build/lock/bin/pip install --quiet --editable '.[train]' --group test
+	@build/lock/bin/pip install --quiet --editable '.[train,dicom,ray,remote]' --group test
 	@{ sed '/^[^#]/,$$d' requirements.lock; build/lock/bin/pip freeze --all --exclude-editable \
 	    | grep -viE '^(pip|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)=='; } > build/requirements.lock
 	@mv build/requirements.lock requirements.lock

@@ -91,6 +91,19 @@ def test_the_version_is_printed(run_cli) -> None:
     assert (done.code, done.out) == (0, "0.1.0\n")
 
 
+def test_only_images_of_the_licences_that_are_named_are_prepared(
+    run_cli, phantom_folder: Path, tmp_path: Path
+) -> None:
+    arguments = ("prepare", phantom_folder, "--out", tmp_path / "data", "--workers", 1)
+    done = run_cli(*arguments, "--licence", "CC-BY,CC-BYE")
+    num_images = len(list((phantom_folder / "images").iterdir()))
+    assert (done.code, done.out, done.err) == (2, "", (
+        f"error: --licence CC-BYE: no such licence; this cohort has CC-0 ({num_images})\n"))
+    done = run_cli(*arguments, "--licence", "CC0,CC BY 4.0")
+    assert (done.code, done.err) == (0, "")
+    assert "licences: CC-0 159" in done.out.splitlines()
+
+
 @pytest.mark.slow
 def test_the_whole_path_ends_each_step_with_the_next(run_cli, tmp_path: Path) -> None:
     cohort, data, runs = tmp_path / "cohort", tmp_path / "data", tmp_path / "runs"

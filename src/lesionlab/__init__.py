@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Cohort": "lesionlab.core.cohort",
     "CrossValidation": "lesionlab.training.cross_validation",
+    "FetchSettings": "lesionlab.archive.fetch_settings",
     "Finding": "lesionlab.core.findings",
     "Leaderboard": "lesionlab.evaluation.leaderboard",
     "LesionLabError": "lesionlab.core.errors",
@@ -29,6 +30,7 @@ _HOMES = {
     "cross_validate": "lesionlab.training.cross_validation",
     "evaluate": "lesionlab.inference.scoring",
     "evaluate_predictions": "lesionlab.inference.scoring",
+    "fetch": "lesionlab.archive.fetching",
     "find_recipe": "lesionlab.recipes",
     "phantom": "lesionlab.phantoms.making",
     "predict": "lesionlab.inference.predicting",

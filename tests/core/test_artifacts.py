@@ -1,5 +1,6 @@
 """Files are written whole or not at all, and a digest names content, not its layout."""
 
+import json
 import os
 from pathlib import Path
 
@@ -78,6 +79,20 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         artifacts.write_json(path, {"new": True})
     assert artifacts.read_json(path) == {"old": True}
     assert list(tmp_path.iterdir()) == [path]
+
+
+SCALARS = (st.none() | st.booleans() | st.integers() | st.text()
+           | st.floats(allow_nan=False, allow_infinity=False)
+           | st.sampled_from(['},\n      {', '"', "\\", '\n  "a": null', "}]"]))
+KEYS = st.text() | st.sampled_from(["a", 'b"', "a: null"])
+ROWS = st.lists(st.dictionaries(KEYS, SCALARS, max_size=3), max_size=4)
+VALUES = st.recursive(
+    SCALARS | ROWS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner))
+
+
+@given(st.dictionaries(KEYS | st.integers(), ROWS | VALUES) | VALUES)
+def test_json_is_laid_out_as_the_standard_library_does(value: object) -> None:
+    assert artifacts.dump_json(value) == json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def test_json_that_other_readers_refuse_is_not_written(tmp_path: Path) -> None:

@@ -199,13 +199,34 @@ def wait_for_end(workers: list[int]) -> None:
         time.sleep(0.05)
 
 
-def test_a_parallel_run_that_was_killed_ends_with_the_same_bytes(tmp_path: Path) -> None:
+# A function of the script itself goes to the workers whole, so that they note what they begin.
+NOTING = """
+import sys
+from pathlib import Path
+from lesionlab.dataset import building, screening
+
+screening.SHARD_ROWS = 4
+real, notes = screening._screen_shard, Path(sys.argv[3])
+
+def screen(task):
+    with notes.open("a") as file:
+        file.write(f"{task.number}\\n")
+    return real(task)
+
+screening._screen_shard = screen
+building.prepare([Path(sys.argv[1])], Path(sys.argv[2]), num_workers=2)
+"""
+
+
+def test_a_parallel_run_that_was_killed_loses_a_shard_a_worker_at_most(tmp_path: Path) -> None:
     source = write_cohort(tmp_path / "clinic", 120)
-    script = ("import sys; from pathlib import Path; from lesionlab.dataset import building, "
-              "screening; screening.SHARD_ROWS = 4; "
-              "building.prepare([Path(sys.argv[1])], Path(sys.argv[2]), num_workers=2)")
-    command = [sys.executable, "-c", script, str(source)]
-    process = subprocess.Popen([*command, str(tmp_path / "data")], stderr=subprocess.DEVNULL)
+
+    def command(name: str) -> list[str]:
+        return [sys.executable, "-c", NOTING, str(source), str(tmp_path / name),
+                str(tmp_path / f"{name}.notes")]
+
+    notes = tmp_path / "data.notes"
+    process = subprocess.Popen(command("data"), stderr=subprocess.DEVNULL)
     while not list(tmp_path.glob(".data.preparing-*/rejected/000002.json")):
         assert process.poll() is None
         time.sleep(0.002)
@@ -214,8 +235,14 @@ def test_a_parallel_run_that_was_killed_ends_with_the_same_bytes(tmp_path: Path)
     process.wait()
     assert workers
     wait_for_end(workers)
-    subprocess.run([*command, str(tmp_path / "data")], check=True)
-    subprocess.run([*command, str(tmp_path / "straight")], check=True)
+    finished = {str(int(path.stem)) for path in tmp_path.glob(".data.preparing-*/rejected/0*.json")}
+    begun = notes.read_text().split()
+    assert len(set(begun)) == len(begun) <= len(finished) + 2
+    notes.unlink()
+    subprocess.run(command("data"), check=True)
+    again = notes.read_text().split()
+    assert sorted([*finished, *again], key=int) == [str(number) for number in range(30)]
+    subprocess.run(command("straight"), check=True)
     assert read_folder(tmp_path / "data") == read_folder(tmp_path / "straight")
     assert list_hidden(tmp_path) == []
 

@@ -16,6 +16,8 @@ def test_clean_data_are_described_in_a_few_lines(tmp_path: Path) -> None:
         "  valid       3 images       3 groups  Benign 2, Malignant 1",
         "  test        6 images       6 groups  Benign 4, Malignant 2",
         "licences: unknown 30",
+        ("The licence of 30 of 30 images is not known; ask for it before you pass on a model "
+         "trained on them."),
     ]
 
 

@@ -9,7 +9,9 @@ import pytest
 from lesionlab.core.cohort import Cohort
 from lesionlab.core.split import ROLES
 from lesionlab.dataset.building import prepare
+from lesionlab.dataset.description import describe
 from lesionlab.dataset.grouping import LINK_COLUMNS, link_groups
+from lesionlab.dataset.licensing import select_licences
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.dataset.splitting import draw_roles, make_split, name_strata, parse_shares
 from lesionlab.sources.reading import read_sources
@@ -92,6 +94,7 @@ def test_acral_is_prepared_whole(prepared: PreparedData) -> None:
     assert counts["num_patients"] == 409
     assert prepared.manifest["dropped"] == prepared.manifest["adjusted"] == []
     assert prepared.manifest["licences"] == {"CC-BY": 1_006, "CC-0": 13}
+    assert sum(prepared.manifest["attributions"].values()) == 1_019
     assert prepared.store.decode(prepared.cohort.ids[0]).shape[2] == 3
 
 
@@ -119,3 +122,61 @@ def test_no_group_of_acral_with_its_copies_crosses_the_split_for_50_seeds(
         roles = draw_roles(frame["group_id"], strata, SHARES, seed)
         for name in ("patient_id", "lesion_id", "group_id"):
             assert roles.groupby(frame[name]).nunique().max() == 1
+
+
+@pytest.fixture(scope="module")
+def both(ham10000: Path, acral: Path, tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    return prepare([ham10000, acral], tmp_path_factory.mktemp("both") / "data")
+
+
+@pytest.mark.slow
+def test_both_folders_are_prepared_as_one_cohort(both: PreparedData) -> None:
+    counts = both.manifest["counts"]
+    assert counts["num_rows_read"] == 10_015 + 1_019
+    assert counts["dropped_by_target"] == {"Indeterminate": 130}
+    assert counts["dropped_by_source"] == counts["rejected_images"] == {}
+    assert counts["num_images"] == len(both.store) == 10_904
+    assert counts["classes"] == {"Benign": 8_931, "Malignant": 1_973}
+    assert counts["num_patients"] == 409
+    assert [(source["name"], source["layout"], source["licences"])
+            for source in both.manifest["sources"]] == [
+        ("ham10000", "ham10000", {"CC-BY-NC": 10_015}),
+        ("acral", "isic-client", {"CC-0": 13, "CC-BY": 1_006})]
+
+
+@pytest.mark.slow
+def test_licences_and_attributions_of_both_folders_are_kept(both: PreparedData) -> None:
+    assert both.licences == {"CC-BY-NC": 9_885, "CC-BY": 1_006, "CC-0": 13}
+    assert both.attributions == {
+        "ViDIR Group, Department of Dermatology, Medical University of Vienna": 9_885,
+        "Imperial College London": 896, "Memorial Sloan Kettering Cancer Center": 79,
+        "Hospital Italiano de Buenos Aires": 22,
+        ("The University of Queensland Diamantina Institute, The University of Queensland, "
+         "Dermatology Research Centre"): 15,
+        "Anonymous": 7}
+    assert describe(both)[-1] == (
+        "9,885 of 10,904 images are licensed for non-commercial use only; so is a model trained "
+        "on them.")
+
+
+@pytest.mark.slow
+def test_no_group_of_both_folders_mixes_them_or_crosses_the_split(both: PreparedData) -> None:
+    frame = both.frame
+    is_ham = frame["locator"].str.startswith("ham10000/")
+    assert is_ham.groupby(frame["group_id"]).nunique().max() == 1
+    for name in ("patient_id", "lesion_id"):
+        assert frame.groupby(name)["group_id"].nunique().max() == 1
+    for name in ("patient_id", "lesion_id", "group_id"):
+        assert frame.groupby(name)["role"].nunique().max() == 1
+    # 7,382 lesions of HAM10000, two of them of one picture; the patients of acral, likewise.
+    assert frame[is_ham]["group_id"].nunique() == 7_381
+    assert frame[~is_ham]["group_id"].nunique() == 425
+    assert both.manifest["counts"]["num_groups"] == frame["group_id"].nunique() == 7_806
+
+
+@pytest.mark.slow
+def test_only_open_images_of_both_folders_can_be_taken(ham10000: Path, acral: Path) -> None:
+    source = select_licences(read_sources([ham10000, acral]), ["CC-0", "CC BY 4.0"])
+    assert len(source.cohort) == 1_019
+    assert source.dropped["reason"].value_counts().to_dict() == {"licence": 10_015}
+    assert [info.licences for info in source.sources] == [{}, {"CC-0": 13, "CC-BY": 1_006}]

@@ -34,7 +34,7 @@ BROKEN = {
     "ISIC_0000001.jpg": (b"", "empty", f"the file is empty (0 bytes); {AGAIN}"),
     "ISIC_0000002.jpg": (b"<html></html>", "not_an_image",
         ("no image format starts with the bytes 3c 68 74 6d 6c 3e 3c 2f; give JPEG, PNG, BMP, "
-        "TIFF, WebP or GIF")),
+        "TIFF, WebP, GIF or DICOM")),
     "ISIC_0000003.jpg": (JPEG[:-400], "truncated",
         (f"the JPEG ends before its picture does ({len(JPEG) - 400:,} bytes: Premature end of JPEG "
         f"file); {AGAIN}")),
@@ -47,8 +47,8 @@ BROKEN = {
     "ISIC_0000006.jpg": (encode(draw_lesion(6, (40, 15))), "too_small",
         ("the picture has 40 x 15 pixels, and a shorter side under 16 shows no lesion; give a "
         "larger version of it")),
-    "ISIC_0000007.dcm": (b"\0" * 128 + b"DICM", "unsupported",
-        "DICOM files are not decoded; convert it to JPEG, PNG or TIFF"),
+    "ISIC_0000007.heic": (b"\0\0\0\0ftypheic", "unsupported",
+        "HEIC files are not decoded; convert it to JPEG, PNG or TIFF"),
     "ISIC_0000008.png": (encode(Image.new("RGB", (66_000, 15 + 1)).convert("1"), "PNG"),
         "too_many_pixels", ("the header says 66,000 x 16 pixels, over the limit of 1,000,000; "
         "reduce it, or raise DecodeLimits.max_pixels")),
@@ -63,7 +63,7 @@ def test_a_broken_file_is_left_out_with_its_reason_and_the_rest_goes_on(tmp_path
     gone.symlink_to(source / "nowhere.jpg")
     data = build(source, tmp_path / "data", limits=LIMITS)
     reasons = {name[:12]: (reason, detail) for name, (_, reason, detail) in BROKEN.items()}
-    reasons["ISIC_0000009"] = ("unreadable", ("ISIC_0000009.jpg cannot be read (No such file or "
+    reasons["ISIC_0000009"] = ("unreadable", ("ISIC_0000009 cannot be read (No such file or "
                                "directory); check that the file is there and may be read"))
     assert data.manifest["dropped"] == [
         {"isic_id": isic_id, "source": "clinic", "reason": reason, "detail": detail}

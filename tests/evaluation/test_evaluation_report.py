@@ -25,7 +25,8 @@ CONTEXT = ReportContext(
     title="<script>alert(1)</script>", recipe="image & more", group_name="lesions", num_looks=1,
     flow=(FlowStep(label="Files <read>", count=310, note="10 rejected: truncated"),),
     baselines=(Baseline(name="prevalence", auroc=0.5, ci_low=0.5, ci_high=0.5),),
-    digests={"Data": "0" * 64}, licences={"CC-BY": 300}, software_version="0.0")
+    digests={"Data": "0" * 64}, licences={"CC-BY": 300},
+    attributions={"Clinic of <Oslo>": 200, "Vienna": 100}, software_version="0.0")
 
 
 def _build(classes, **given):
@@ -138,6 +139,22 @@ def test_the_notice_and_the_headline_stand_on_the_page(report, folder):
     assert report.headline in text
     pattern = r"(Macro )?AUROC 0\.\d\d \(0\.\d\d-[01]\.\d\d\), 300 images, \d+ lesions"
     assert re.fullmatch(pattern, report.headline)
+
+
+def test_licences_and_who_must_be_named_stand_on_the_page(folder):
+    text = (folder / "report.html").read_text()
+    assert "<div><dt>Licences</dt><dd>CC-BY: 300 images</dd></div>" in text
+    assert ("<div><dt>To be named</dt><dd>Clinic of &lt;Oslo&gt;: 200 images; Vienna: 100 images"
+            "</dd></div>") in text
+    assert json.loads((folder / "report.json").read_text())["context"]["attributions"] == {
+        "Clinic of <Oslo>": 200, "Vienna": 100}
+
+
+def test_a_report_on_non_commercial_images_says_so():
+    context = ReportContext(licences={"CC-BY-NC": 4, "CC-0": 8})
+    assert ("CC-BY-NC: 4 images; CC-0: 8 images. 4 of 12 images are licensed for non-commercial "
+            "use only; so is a model trained on them.</dd>") in page.render(
+                _build(BINARY, context=context))
 
 
 def test_frames_of_figures_are_copies(report):

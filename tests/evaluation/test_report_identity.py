@@ -14,7 +14,7 @@ from lesionlab.evaluation.report import build_report, load_report, save_report
 CONTEXT = ReportContext(
     title="a <run>", recipe="image_frozen", flow=(FlowStep(label="read", count=3, note="1 torn"),),
     baselines=(Baseline(name="metadata", auroc=0.7, ci_low=0.6, ci_high=0.8),),
-    digests={"data": "0" * 64}, licences={"CC-0": 3})
+    digests={"data": "0" * 64}, licences={"CC-0": 3}, attributions={"Oslo": 3})
 
 
 def make_report(predictions: Predictions) -> Report:

@@ -6,6 +6,7 @@ import warnings
 import zlib
 from io import BytesIO
 from pathlib import Path
+from platform import node
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from lesionlab.core.errors import DecodeError, InputError
+from lesionlab.core.errors import DecodeError, InputError, RemoteError
 from lesionlab.imaging import jpeg
 from lesionlab.imaging.decoding import (
     DEFAULT_LIMITS,
@@ -246,15 +247,15 @@ def test_what_is_no_image_is_rejected(data: bytes) -> None:
         "not_an_image",
         (
             f"no image format starts with the bytes {data[:8].hex(' ')}; "
-            "give JPEG, PNG, BMP, TIFF, WebP or GIF"
+            "give JPEG, PNG, BMP, TIFF, WebP, GIF or DICOM"
         ),
     )
 
 
 def test_a_format_that_is_not_decoded_is_named() -> None:
-    assert reject(bytes(128) + b"DICM") == (
+    assert reject(bytes(4) + b"ftypheic") == (
         "unsupported",
-        "DICOM files are not decoded; convert it to JPEG, PNG or TIFF",
+        "HEIC files are not decoded; convert it to JPEG, PNG or TIFF",
     )
 
 
@@ -403,6 +404,15 @@ def test_an_unreadable_file_is_rejected(tmp_path: Path, name: str, why: str) -> 
     assert caught.value.reason == "unreadable"
     assert str(caught.value) == (
         f"{tmp_path / name} cannot be read ({why}); check that the file is there and may be read"
+    )
+
+
+def test_a_folder_that_is_gone_is_no_fault_of_its_images(tmp_path: Path) -> None:
+    with pytest.raises(RemoteError) as caught:
+        read_image_file(tmp_path / "unmounted" / "picture.jpg")
+    assert str(caught.value) == (
+        f"{tmp_path / 'unmounted'} is not there on {node()}; images are read by the workers: "
+        "give a URL, or a folder that all machines have under this name"
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from io import BytesIO
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -186,6 +186,28 @@ def test_duplicate_groups_do_not_depend_on_order(seeds: list[int], shift: int) -
         len(seeds), find_near_duplicates(hashes ^ np.uint64(shift), reading(thumbnails))
     )
     assert labels == [seeds.index(seed) for seed in seeds]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["noise", "spike", "blank"]), st.integers(0, 2),
+                          st.sampled_from([0, 0.2, 0.4, 0.5, 0.6, 0.65, 0.7, 0.9, 1])),
+                min_size=2, max_size=12))
+def test_no_copy_is_lost_where_thumbnails_are_compared_in_short(
+    kinds: list[tuple[str, int, float]]
+) -> None:
+    grain = np.random.default_rng(0).normal(0, 20, (32, 32))
+    thumbnails = np.empty((len(kinds), 32, 32), np.uint8)
+    for place, (kind, seed, share) in enumerate(kinds):
+        own = np.random.default_rng(seed + 1).normal(0, 20, (32, 32))
+        picture = {"noise": share * grain + (1 - share) * own, "spike": np.zeros((32, 32)),
+                   "blank": np.full((32, 32), 20 * share)}[kind]
+        if kind == "spike":
+            picture[9 + seed, 9] = 100 * share
+        thumbnails[place] = np.clip(128 + picture, 0, 255)
+    # Of twelve hashes in four bits, all are near each other.
+    pairs = find_near_duplicates(np.arange(len(kinds), dtype=np.uint64), reading(thumbnails))
+    every = np.array(list(combinations(range(len(kinds)), 2)))
+    is_same = are_same_picture(thumbnails[every[:, 0]], thumbnails[every[:, 1]])
+    assert pairs.tolist() == every[is_same].tolist()
 
 
 @needs_ham10000

@@ -148,7 +148,7 @@ def test_a_role_is_compared_within_its_patients(bundle: ModelBundle, tmp_path: P
 def test_an_image_without_a_score_counts_for_nobody(bundle: ModelBundle) -> None:
     rows = pd.DataFrame({"age_approx": [10.0, np.nan, 30.0], "patient_id": ["P"] * 3},
                         index=[*"abc"])
-    found, _ = run_bundle(bundle, 3, lambda k: b"", rows)
+    found, _ = run_bundle(bundle, [bytes] * 3, rows)
     np.testing.assert_allclose(found[:, 1], [0.5, np.nan, 1])
 
 
@@ -166,4 +166,4 @@ def test_a_second_graph_that_does_not_load_is_said(tmp_path: Path) -> None:
     seal_manifest(folder, MANIFEST | {"context": CONTEXT})
     rows = pd.DataFrame({"age_approx": [10.0, 20.0], "patient_id": ["P", "P"]}, index=[*"ab"])
     with pytest.raises(BundleError, match=r"context\.onnx does not load in onnxruntime "):
-        run_bundle(ModelBundle.load(folder), 2, lambda k: b"", rows)
+        run_bundle(ModelBundle.load(folder), [bytes] * 2, rows)

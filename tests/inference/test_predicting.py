@@ -23,7 +23,7 @@ from lesionlab.inference.predicting import (
     save_table,
 )
 
-SUFFIXES = (".avif, .bmp, .dcm, .gif, .heic, .jfif, .jp2, .jpeg, .jpg, .png, .tif, .tiff, "
+SUFFIXES = (".avif, .bmp, .dcm, .dicom, .gif, .heic, .jfif, .jp2, .jpeg, .jpg, .png, .tif, .tiff, "
             ".webp")
 COLUMNS = ["isic_id", "file", "p_Benign", "p_Malignant", "predicted", "missing_metadata", "error"]
 
@@ -212,7 +212,7 @@ def test_rows_sum_to_one_beyond_float32() -> None:
 
 
 def test_no_rows_give_no_predictions(linear: ModelBundle) -> None:
-    probabilities, errors = run_bundle(linear, 0, lambda k: b"", pd.DataFrame())
+    probabilities, errors = run_bundle(linear, [], pd.DataFrame())
     assert (probabilities.shape, errors) == ((0, 2), [])
 
 

@@ -1,14 +1,12 @@
 """Tasks run side by side, their results come in order, and few wait at a time."""
 
-import sys
 import threading
 import time
-import types
 
 import pytest
 
 from lesionlab.core.errors import DecodeError
-from lesionlab.scaling import available_cpus, map_tasks, progress
+from lesionlab.scaling.workers import available_cpus, map_tasks
 
 
 def square(number: int) -> int:
@@ -63,21 +61,13 @@ def test_no_task_gives_no_result() -> None:
     assert list(map_tasks(square, [])) == []
 
 
-def test_without_a_terminal_there_is_no_progress_bar(capsys: pytest.CaptureFixture) -> None:
-    with progress(10, "reading") as bar:
-        bar.update(10)
-    assert capsys.readouterr().err == ""
+def test_tasks_are_drawn_as_they_are_needed() -> None:
+    left = iter(range(100))
+    results = map_tasks(square, (number for number in left), num_workers=2, workers="threads")
+    assert next(results) == 0
+    assert next(left) <= 5
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_there_is_a_processor() -> None:
     assert available_cpus() >= 1
-
-
-def test_a_notebook_shows_a_progress_bar(
-    capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shell = types.SimpleNamespace(kernel=object())
-    notebook = types.SimpleNamespace(get_ipython=lambda: shell)
-    monkeypatch.setitem(sys.modules, "IPython", notebook)  # type: ignore[arg-type]
-    with progress(10, "reading") as bar:
-        bar.delay = 0
-        bar.update(10)
-        bar.refresh()
-    assert "reading: 100%" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from challenge_samples import SAMPLES
 
 from lesionlab.core.errors import SourceError
 from lesionlab.sources.layouts import LAYOUTS
@@ -65,10 +66,11 @@ MAKERS: dict[str, tuple[Callable[[Path], Path], TableColumns | None]] = {
 
 
 def test_every_layout_is_in_the_suite():
-    assert MAKERS.keys() == LAYOUTS.keys()
+    # DICOM's names are pseudonyms, so that it has a suite of its own: test_dicom_source.py.
+    assert MAKERS.keys() | SAMPLES.keys() | {"dicom"} == LAYOUTS.keys()
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", MAKERS)
 def test_a_layout_is_recognised_and_read_whole(layout: str, tmp_path: Path):
     make, columns = MAKERS[layout]
     read = read_sources([make(tmp_path / "clinic")], columns=columns)
@@ -86,7 +88,7 @@ def test_a_layout_is_recognised_and_read_whole(layout: str, tmp_path: Path):
         assert locator.startswith("clinic/") and str(paths[name]).endswith(locator[6:])
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", MAKERS)
 def test_reading_twice_gives_the_same_digest_wherever_it_lies(layout: str, tmp_path: Path):
     make, columns = MAKERS[layout]
     digests = {read_sources([make(tmp_path / place / "clinic")], columns=columns).cohort.digest
@@ -95,7 +97,7 @@ def test_reading_twice_gives_the_same_digest_wherever_it_lies(layout: str, tmp_p
 
 
 # In the layout left out every image is a row.
-@pytest.mark.parametrize("layout", [name for name in LAYOUTS if name != "class-folders"])
+@pytest.mark.parametrize("layout", [name for name in MAKERS if name != "class-folders"])
 def test_image_files_without_a_row_are_counted(layout: str, tmp_path: Path):
     make, columns = MAKERS[layout]
     folder = make(tmp_path / "clinic")
@@ -266,9 +268,22 @@ def test_error_no_layout_says_what_was_looked_for_and_found(tmp_path: Path):
     images(tmp_path, "train/A.jpg", "test/B.jpg")
     write(tmp_path, list_DOT_csv="name,kind\nA,x\n")
     text = (f"{tmp_path}: no layout that lesionlab knows; looked for:\n"
+            "  - DICOM files, with or without a table of labels\n"
             "  - a table with the columns that you name (id, label, ...)\n"
             "  - HAM10000's table (columns 'image_id' and 'dx')\n"
+            "  - SLICE-3D's table (columns 'isic_id', 'patient_id', 'tbp_lv_...')\n"
+            "  - MILK10k's table (columns 'isic_id', 'lesion_id', 'skin_tone_class')\n"
             "  - the ISIC client's metadata.csv (column 'isic_id')\n"
+            "  - ISIC 2016's table (no header; an id, benign or malignant)\n"
+            "  - ISIC 2017's table (columns 'image_id', 'melanoma', 'seborrheic_keratosis')\n"
+            "  - ISIC 2018's table (columns 'image', 'MEL', 'AKIEC', ...)\n"
+            "  - ISIC 2019's table (columns 'image', 'MEL', 'AK', 'SCC', ...)\n"
+            "  - ISIC 2020's table (columns 'image_name', 'patient_id', 'target')\n"
+            "  - PAD-UFES-20's table (columns 'img_id', 'diagnostic')\n"
+            "  - Fitzpatrick17k's table (columns 'md5hash', 'fitzpatrick_scale')\n"
+            "  - DDI's table (columns 'DDI_ID', 'DDI_file', 'skin_tone')\n"
+            "  - PH2's text table (columns between bars)\n"
+            "  - Derm7pt's table (columns 'case_num', 'derm', 'clinic')\n"
             "  - two or more folders named by their class, images in them\n"
             "found: list.csv (columns name, kind); 2 image files; folders test, train")
     assert raise_text(tmp_path) == text

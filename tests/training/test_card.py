@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from conftest import TrainSmall
+from lesionlab.core.licences import explain_licences
 from lesionlab.inference.bundle import ModelBundle
 from lesionlab.training.card import write_card
 
@@ -57,6 +58,19 @@ def test_a_licence_without_commerce_is_said(
     licence: str, manifest: dict[str, Any], tmp_path: Path
 ) -> None:
     manifest["licences"] = {licence: 12}
+    manifest["licence_note"] = explain_licences(manifest["licences"])
     text = read_card(tmp_path, manifest)
     assert f"- {licence}: 12 images\n" in text
-    assert ("non-commercial use only; so is this model" in text) == (licence == "CC-BY-NC")
+    assert ("**12 of 12 images are licensed for non-commercial use only; so is a model trained on "
+            "them.**\n" in text) == (licence == "CC-BY-NC")
+
+
+def test_the_bundle_and_its_card_say_who_must_be_named(
+    manifest: dict[str, Any], tmp_path: Path
+) -> None:
+    num_images = sum(manifest["licences"].values())
+    assert manifest["licences"] == {"CC-0": num_images}
+    assert manifest["attributions"] == {"lesionlab phantom": num_images}
+    assert manifest["licence_note"] == ""
+    assert ("To be named wherever the images or this model are passed on:\n"
+            f"- lesionlab phantom: {num_images} images\n") in read_card(tmp_path, manifest)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import pandas as pd
 
 from lesionlab.auditing.association import ALPHA, associate, take_units
 from lesionlab.auditing.checks import Check, Verdict, say_count, say_share
 from lesionlab.core.cohort import list_some
+from lesionlab.core.licences import UNKNOWN, is_non_commercial
 from lesionlab.core.split import ROLES
 from lesionlab.dataset.prepared import PreparedData
 
@@ -72,7 +71,7 @@ def _list_ids(frame: pd.DataFrame, role: str, name: str) -> list[str]:
 def _find_restrictive_licences(data: PreparedData) -> Verdict:
     if "copyright_license" not in data.frame:
         return Verdict(section="not_applicable", fact="There is no copyright_license")
-    licences = data.frame["copyright_license"].fillna("unknown")
+    licences = data.frame["copyright_license"].fillna(UNKNOWN)
     restricted = [name for name in licences.unique() if _is_restricted(name)]
     counts = [f"{name} ({num:,})" for name, num in licences.value_counts().items()]
     is_restricted = licences.isin(restricted)
@@ -86,7 +85,7 @@ def _find_restrictive_licences(data: PreparedData) -> Verdict:
 
 
 def _is_restricted(licence: str) -> bool:
-    return licence == "unknown" or re.search(r"\bNC\b|non-?commercial", licence, re.I) is not None
+    return licence == UNKNOWN or is_non_commercial(licence)
 
 
 CHECKS = (

@@ -7,8 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from lesionlab.cli.options import DATA_HELP, Json, Out, Seed
-from lesionlab.cli.output import close, say
+from lesionlab.cli.options import (
+    DATA_HELP,
+    Address,
+    ExecutorName,
+    Json,
+    OutPlace,
+    PseudonymKey,
+    Seed,
+)
+from lesionlab.cli.output import close, open_asked, say
 
 app = typer.Typer()
 
@@ -31,36 +39,44 @@ def phantom(
 
 @app.command(epilog="Example: lesionlab prepare cohort --out data --target malignancy")
 def prepare(
-    sources: Annotated[list[Path], typer.Argument(help="Folders or tables, of any layout.")],
-    out: Out,
+    sources: Annotated[list[Path], typer.Argument(help="Folders, tables or URLs, of any layout.")],
+    out: OutPlace,
     target: Annotated[str, typer.Option(
         help="malignancy, malignant_subtype, isic2018, isic2019 or a column.")] = "malignancy",
     size: Annotated[int, typer.Option(help="Shorter side of stored images, in pixels.")] = 256,
     split: Annotated[str, typer.Option(help="Shares of train/valid/test.")] = "70/10/20",
     split_column: Annotated[str | None, typer.Option(
         help="Take the split from this column instead; checked, never repaired.")] = None,
+    licence: Annotated[str | None, typer.Option(
+        metavar="NAMES", help="Take only images of these licences, such as CC-0,CC-BY.")] = None,
     seed: Seed = 0,
     id_column: Annotated[str | None, typer.Option(help="Image id in a table of your own.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Label in a table of your own.")] = None,
     file_column: Annotated[str | None, typer.Option(help="File name, where it is no id.")] = None,
     patient_column: Annotated[str | None, typer.Option(help="Patient id.")] = None,
     lesion_column: Annotated[str | None, typer.Option(help="Lesion id.")] = None,
+    pseudonym_key: PseudonymKey = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default one a CPU.")] = None,
+    executor: ExecutorName = "local",
+    address: Address = None,
     is_json: Json = False,
 ) -> None:
     """Read, check, group, split and store images and their metadata."""
+    from lesionlab.core.remote import as_path
     from lesionlab.dataset.building import PrepareSettings
     from lesionlab.dataset.building import prepare as build
     from lesionlab.dataset.description import describe
 
-    data = build(
-        sources, out, num_workers=workers,
-        settings=PrepareSettings(target=target, size_px=size, split=split, seed=seed,
-                                 split_column=split_column),
-        columns=_table_columns(id=id_column, label=label_column, file=file_column,
-                               patient=patient_column, lesion=lesion_column))
+    with open_asked(executor, address, workers) as chosen:
+        data = build(
+            sources, out, executor=chosen, pseudonym_key=pseudonym_key,
+            settings=PrepareSettings(target=target, size_px=size, split=split, seed=seed,
+                                     split_column=split_column,
+                                     licences=() if licence is None else tuple(licence.split(","))),
+            columns=_table_columns(id=id_column, label=label_column, file=file_column,
+                                   patient=patient_column, lesion=lesion_column))
     close(is_json, lambda: data.manifest["counts"], describe(data),
-           f"wrote {out}; next: lesionlab audit {out}")
+           f"wrote {as_path(out)}; next: lesionlab audit {as_path(out)}")
 
 
 def _table_columns(**names: str | None) -> Any:

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from lesionlab.cli.options import DATA_HELP, DEFAULT_CACHE_GB, Cache, CacheLimit, Json, Out
+from lesionlab.cli.options import (
+    DATA_HELP,
+    DEFAULT_CACHE_GB,
+    Address,
+    Cache,
+    CacheLimit,
+    ExecutorName,
+    Json,
+    Out,
+    TrainWorkers,
+)
 from lesionlab.cli.output import close, note, say
 
 if TYPE_CHECKING:
+    from lesionlab.core.recipe import Recipe
     from lesionlab.training.cross_validation import CrossValidation
+    from lesionlab.training.run import TrainedRun
 
 app = typer.Typer()
 
@@ -46,25 +60,28 @@ def train(
         min=3, help="Cross-validate in so many folds, and average their models.")] = None,
     cache: Cache = None,
     cache_limit: CacheLimit = None,
+    executor: ExecutorName = "local",
+    address: Address = None,
+    workers: TrainWorkers = None,
     is_json: Json = False,
 ) -> None:
     """Train a recipe, calibrate it and pack it in a bundle."""
     from lesionlab.dataset.prepared import PreparedData
     from lesionlab.recipes import find_recipe
-    from lesionlab.training.fit import train as fit
-    from lesionlab.training.tuning import is_first_process
 
     chosen = find_recipe(recipe).with_settings(settings or [])
-    prepared = PreparedData.load(data)
-    most_bytes = _count_bytes(cache_limit)
+    limit = {"cache": cache, "most_cache_bytes": _count_bytes(cache_limit)}
+    _check_place(executor, address, workers, folds)
     if folds is not None:
         from lesionlab.training.cross_validation import cross_validate
 
-        found = cross_validate(prepared, chosen, out, num_folds=folds, cache=cache,
-                               most_cache_bytes=most_bytes)
+        found = cross_validate(PreparedData.load(data), chosen, out, num_folds=folds, **limit)
         _show_folds(found, out, is_json)
         return
-    run = fit(prepared, chosen, out, cache=cache, most_cache_bytes=most_bytes)
+    place = {"num_workers": workers, "address": address} if executor == "ray" else None
+    run = _train_at(place, data, chosen, out, limit)
+    from lesionlab.training.tuning import is_first_process  # of the extra, which `run` needed
+
     if not is_first_process():  # of several that torchrun started, one speaks
         return
     for text in run.summary["notes"]:
@@ -74,6 +91,36 @@ def train(
         f"recipe {chosen.name}, {describe_training(run.summary)}",
         f"bundle agrees with the {judge} to {run.summary['parity_difference']:.1e}",
     ], f"wrote {out}; next: lesionlab evaluate {out}")
+
+
+def _train_at(
+    place: dict[str, Any] | None, data: Path, recipe: Recipe, out: Path, limit: dict[str, Any]
+) -> TrainedRun:
+    """Train on the Ray cluster of `place`, or here."""
+    if place is not None:
+        from lesionlab.training.launching import train_on_ray
+
+        with redirect_stdout(sys.stderr):  # Ray speaks of its workers
+            return train_on_ray(data, recipe, out, **place, **limit)
+    from lesionlab.dataset.prepared import PreparedData
+    from lesionlab.training.fit import train as fit
+
+    return fit(PreparedData.load(data), recipe, out, **limit)
+
+
+def _check_place(
+    executor: str, address: str | None, workers: int | None, folds: int | None
+) -> None:
+    """Refuse options that would change nothing."""
+    from lesionlab.core.errors import InputError
+    from lesionlab.scaling.executors import check_executor
+
+    check_executor(executor, address)
+    if executor == "local" and workers is not None:
+        raise InputError(f"--workers {workers} are those of a Ray cluster; add --executor ray, or "
+                         "start processes by torchrun")
+    if executor == "ray" and folds is not None:
+        raise InputError(f"--folds {folds} are trained on this machine; leave --executor ray out")
 
 
 def _count_bytes(gigabytes: float | None) -> int:

@@ -12,16 +12,30 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lesionlab.core.remote import is_remote, reaching, refuse_url
+
+_dump = partial(json.dumps, ensure_ascii=False, allow_nan=False)
+
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` under a temporary name in the same folder, then rename it into place."""
+    """Write `data` under a temporary name in the same folder, then rename it into place.
+
+    Behind a URL it is one object, which its store replaces as a whole.
+    """
+    if is_remote(path):
+        with reaching(path):
+            path.write_bytes(data)
+        return
+    refuse_url(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
@@ -43,7 +57,40 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """Write `value` as indented JSON with a final newline, atomically; NaN is refused."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, dump_json(value) + "\n")
+
+
+def dump_json(value: object) -> str:
+    """What `json.dumps` gives with an indent of 2, in a tenth of the time for long tables.
+
+    `json` indents in Python, value by value. A table, a list of flat objects in an object, is
+    dumped without, by `json`'s C code, and the breaks between its lines are put in as text.
+    """
+    if not isinstance(value, dict):
+        return _dump(value, indent=2)
+    tables = {name: item for name, item in value.items()
+              if isinstance(name, str) and _is_table(item)}
+    text = _dump(value | dict.fromkeys(tables), indent=2)
+    for name, rows in tables.items():
+        # At this indent a key stands once, and a line break stands in no text of JSON.
+        key = f"\n  {_dump(name)}: "
+        text = text.replace(f"{key}null", key + _dump_table(rows))
+    return text
+
+
+def _is_table(value: object) -> bool:
+    """Whether `value` is a list of objects, none empty, that hold neither objects nor lists."""
+    return isinstance(value, list) and bool(value) and all(
+        isinstance(row, dict) and bool(row)
+        and not any(isinstance(item, (dict, list, tuple)) for item in row.values())
+        for row in value)
+
+
+def _dump_table(rows: list[dict[str, object]]) -> str:
+    # Values and objects are parted by the same text, in which objects are told by their braces.
+    text = _dump(rows, separators=(",\n      ", ": "))
+    lines = text[2:-2].replace("},\n      {", "\n    },\n    {\n      ")
+    return f"[\n    {{\n      {lines}\n    }}\n  ]"
 
 
 def read_json(path: Path) -> Any:
@@ -69,6 +116,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     On an error the sibling is removed and an existing `path` stays as it was.
     """
+    refuse_url(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
@@ -128,8 +176,17 @@ def _value_bytes(values: pa.ChunkedArray) -> tuple[bytes, ...]:
     if pa.types.is_string(values.type):
         known = values.fill_null("")
         lengths = pc.binary_length(known).to_numpy().astype("<i4")
-        return missing, lengths.tobytes(), "".join(known.to_pylist()).encode()
+        return missing, lengths.tobytes(), b"".join(map(_text_bytes, known.chunks))
     return missing, values.cast(pa.float64()).fill_null(0.0).to_numpy().astype("<f8").tobytes()
+
+
+def _text_bytes(texts: pa.StringArray) -> bytes:
+    """All texts of an array without a missing one, end to end, as they lie in memory."""
+    _, offsets, data = texts.buffers()
+    if not len(texts) or data is None:
+        return b""
+    ends = np.frombuffer(offsets, np.int32)[[texts.offset, texts.offset + len(texts)]]
+    return data[ends[0]: ends[1]].to_pybytes()
 
 
 def digest_file(path: Path) -> str:

@@ -10,6 +10,9 @@ LesionLabError
 ├── DecodeError (ValueError)         bytes that are not a usable image; carries a stable reason
 ├── StoreError (OSError)             a prepared folder is missing, damaged or of another version
 ├── BundleError (OSError)            a bundle is missing, damaged or of another version
+├── ArchiveError (OSError)           the ISIC Archive cannot be reached, or its answer is no answer
+├── ExecutorError (RuntimeError)     a cluster cannot be reached, or lost its workers too often
+├── RemoteError (ConnectionError)    what is behind a URL cannot be reached
 ├── WeightsError (LookupError)       weights that were asked for are not on this machine
 └── MissingExtraError (ImportError)  an optional dependency is not installed
 """
@@ -65,6 +68,18 @@ class StoreError(LesionLabError, OSError):
 
 class BundleError(LesionLabError, OSError):
     """A bundle is missing, damaged or of another version."""
+
+
+class ArchiveError(LesionLabError, OSError):
+    """The ISIC Archive cannot be reached, or answers what it should not."""
+
+
+class ExecutorError(LesionLabError, RuntimeError):
+    """A cluster cannot be reached, or lost its workers too often."""
+
+
+class RemoteError(LesionLabError, ConnectionError):
+    """What is behind a URL cannot be reached."""
 
 
 class WeightsError(LesionLabError, LookupError):

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -129,8 +130,12 @@ def _differences(wanted: pd.Index, found: pd.Series) -> list[str]:
 
 def _straddlers(frame: pd.DataFrame, key: str) -> list[str]:
     """A problem that names the values of `key` which stand in more than one role, if any do."""
-    roles = frame.dropna(subset=[key]).groupby(key)["role"].nunique()
-    bad = roles.index[roles > 1]
-    if not len(bad):
+    codes, names = pd.factorize(frame[key])
+    role_codes, roles = pd.factorize(frame["role"])
+    is_known = (codes >= 0) & (role_codes >= 0)
+    # A number for each value and role that meet; a value with two of them stands in two roles.
+    met = np.unique(codes[is_known] * len(roles) + role_codes[is_known])
+    bad = sorted(names[np.bincount(met // max(len(roles), 1), minlength=len(names)) > 1])
+    if not bad:
         return []
     return [f"{len(bad)} values of {key} stand in more than one role: {list_some(bad)}"]

@@ -15,9 +15,12 @@ import pyarrow as pa
 import lesionlab
 from lesionlab.core import artifacts
 from lesionlab.core.cohort import Cohort, list_some
-from lesionlab.core.errors import CohortError, InputError, StoreError
+from lesionlab.core.copies import MANIFEST, find_copy, publish_folder
+from lesionlab.core.errors import CohortError, InputError, RemoteError, StoreError
+from lesionlab.core.remote import as_path, exists, is_remote
 from lesionlab.core.split import Split
 from lesionlab.dataset.grouping import LINK_COLUMNS, link_groups
+from lesionlab.dataset.licensing import name_licences, select_licences
 from lesionlab.dataset.manifest import (
     Screened,
     count_reasons,
@@ -36,6 +39,7 @@ from lesionlab.dataset.splitting import (
 )
 from lesionlab.dataset.store import ImageStore
 from lesionlab.imaging.decoding import DecodeLimits
+from lesionlab.scaling.executors import Executor, LocalExecutor
 from lesionlab.sources.reading import SourceRead, TableColumns, read_sources
 from lesionlab.targets import Target, assign_target, find_target
 
@@ -51,11 +55,15 @@ class PrepareSettings:
     """Shares of train/valid/test; any three positive numbers."""
     split_column: str | None = None
     """Column with the user's own roles, in the place of a draw."""
+    licences: tuple[str, ...] = ()
+    """Licences of which images are taken, in any spelling; empty for all images."""
     seed: int = 0
     limits: DecodeLimits = field(default_factory=DecodeLimits)
 
     def __post_init__(self) -> None:
         parse_shares(self.split)
+        # One name for each, sorted, so that another spelling is no other plan.
+        object.__setattr__(self, "licences", name_licences(self.licences))
         if not 32 <= self.size_px <= 4096:
             raise InputError(f"--size {self.size_px}: give 32 to 4096 pixels")
         if self.seed < 0:
@@ -65,36 +73,66 @@ class PrepareSettings:
 def prepare(
     sources: Sequence[Path], out: Path, *, settings: PrepareSettings | None = None,
     columns: TableColumns | None = None, num_workers: int | None = None,
+    executor: Executor | None = None, pseudonym_key: Path | None = None,
 ) -> PreparedData:
     """Read, screen, group, split and store the images of `sources` in the new folder `out`.
 
     Every file is decoded once. A run that was killed is taken up where it stopped; a finished
     one with the same input and settings is not repeated.
 
+    Args:
+        sources: folders or tables, on disk or behind URLs.
+        out: on disk or behind a URL; the folder for a URL is made on this disk, where a copy
+            stays, and goes up as a whole.
+        settings: what to make of the sources.
+        columns: names of the columns of a table of the user's own.
+        num_workers: processes of this machine, by default one a processor.
+        executor: where images are read, in the place of this machine.
+        pseudonym_key: file with the key of the pseudonyms that ids in DICOM files are replaced
+            by; by default the user's own, which is made the first time.
+
     Raises:
         SourceError: a source cannot be read.
-        InputError: there is no such target, or no image has a class of it.
+        InputError: there is no such target or licence, or no image has a class or one of it.
         CohortError: no image could be read.
         SplitError: the groups are too few, or the user's split is incomplete or lets one straddle.
         StoreError: `out` exists and was made from something else, or cannot be written.
+        RemoteError: a URL cannot be reached.
     """
     settings = settings or PrepareSettings()
-    source = read_sources(sources, columns=columns)
+    out = as_path(out)
+    source = read_sources([*map(as_path, sources)], columns=columns,
+                          pseudonym_key=pseudonym_key)
+    if settings.licences:
+        source = select_licences(source, settings.licences)
     target = find_target(settings.target, source.cohort)
     plan = _plan_digest(source, settings)
-    if out.exists():
+    if exists(out / MANIFEST if is_remote(out) else out):
         return _finished(out, plan)
+    folder = find_copy(plan) if is_remote(out) else out
+    if not folder.exists():
+        _build(folder, plan, source, settings, target,
+               executor or LocalExecutor(num_workers=num_workers))
+    if is_remote(out):
+        publish_folder(folder, out)
+    return PreparedData.load(out)
+
+
+def _build(
+    out: Path, plan: str, source: SourceRead, settings: PrepareSettings, target: Target,
+    executor: Executor,
+) -> None:
+    """Make the new folder `out` of the rows that were read."""
     classes, no_class = assign_target(target, source.cohort)
     addresses = {isic_id: source.addresses[isic_id] for isic_id in classes.dropna().index}
     if settings.split_column is not None:  # said before the images are read, not after
         read_roles(source.cohort.select(addresses), settings.split_column)
     with _working_folder(out, plan) as work:
         rejected = screen_images(work, addresses, size_px=settings.size_px, limits=settings.limits,
-                                num_workers=num_workers)
+                                executor=executor)
         _write_parts(work, plan, source, settings, target,
                      Screened(classes=classes, no_class=no_class, rejected=rejected))
         shutil.rmtree(work / "rejected")
-    return PreparedData.load(out)
 
 
 def _plan_digest(source: SourceRead, settings: PrepareSettings) -> str:
@@ -133,6 +171,8 @@ def _working_folder(out: Path, plan: str) -> Iterator[Path]:
         work = _open_work(out, plan)
         yield work
         work.rename(out)
+    except RemoteError:
+        raise
     except (InputError, StoreError):
         shutil.rmtree(_name_work(out, plan))
         raise

@@ -18,6 +18,7 @@ from lesionlab.core import artifacts
 from lesionlab.core.cohort import Cohort
 from lesionlab.core.errors import InputError, StoreError
 from lesionlab.core.split import ROLES, Split
+from lesionlab.dataset.licensing import count_rights
 from lesionlab.dataset.prepared import FORMAT_VERSION, PreparedData, data_digest
 from lesionlab.dataset.splitting import count_roles, make_split
 from lesionlab.targets import assign_target, find_target
@@ -139,7 +140,6 @@ def _manifest(
     digests = data_digest(cohort, split, data.store)
     copies = [row for row in data.manifest["duplicates"]
               if row["isic_id"] in frame.index and row["copy_of"] in frame.index]
-    licences = frame.get("copyright_license", pd.Series(index=cohort.ids, dtype=object))
     counts = {
         "num_images": len(cohort),
         "num_groups": int(split.frame["group_id"].nunique()),
@@ -165,7 +165,7 @@ def _manifest(
         "target": {"name": name, "classes": list(classes)},
         "settings": data.manifest["settings"] | {"target": name},
         "counts": data.manifest["counts"] | counts,
-        "licences": licences.fillna("unknown").value_counts().to_dict(),
+        **count_rights(frame),
         "duplicates": copies,
     }
 

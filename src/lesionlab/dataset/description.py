@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lesionlab.core.licences import explain_licences
 from lesionlab.dataset.prepared import PreparedData
 
 
@@ -29,8 +30,9 @@ def describe(data: PreparedData) -> list[str]:
     for role, count in counts["roles"].items():
         lines.append(f"  {role:5} {count['num_images']:7,} images {count['num_groups']:7,} groups  "
                      + _list_counts(count["classes"]))
-    lines.append(f"licences: {_list_counts(data.manifest['licences'])}")
-    return lines
+    lines.append(f"licences: {_list_counts(data.licences)}")
+    meaning = explain_licences(data.licences)
+    return [*lines, meaning] if meaning else lines
 
 
 def _list_counts(counts: Mapping[str, int]) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lesionlab.core.cohort import Cohort
 from lesionlab.core.split import Split
+from lesionlab.dataset.licensing import count_rights
 from lesionlab.dataset.splitting import count_roles
 from lesionlab.sources.reading import SourceRead
 from lesionlab.targets import Target
@@ -32,11 +33,10 @@ def describe_rows(
     copies: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """The parts of the manifest that speak of rows, each row left out with its reason."""
-    licences = cohort.frame.get("copyright_license", pd.Series(index=cohort.ids, dtype=object))
     return {
         "sources": [asdict(info) | {"path": str(info.path)} for info in source.sources],
         "counts": _counts(source, cohort, split, target, screened, copies),
-        "licences": licences.fillna("unknown").value_counts().to_dict(),
+        **count_rights(cohort.frame),
         "dropped": _dropped(source, screened),
         "adjusted": list_rows(source.adjusted),
         "duplicates": copies,
@@ -50,7 +50,9 @@ def describe_copies(
 
     Then two ids mean one person, or a row has the wrong one; patients' ids stay out of manifests.
     """
-    patients = frame["patient_id"].dropna().to_dict() if "patient_id" in frame else {}
+    named = pd.Index({isic_id for first, copy, _ in copies for isic_id in (first, copy)}, dtype=str)
+    patients = (frame["patient_id"].reindex(named).dropna().to_dict()
+                if "patient_id" in frame else {})
     return [{"isic_id": copy, "copy_of": first, "kind": kind,
              "of_two_patients": len({patients[i] for i in (first, copy) if i in patients}) > 1}
             for first, copy, kind in copies]
@@ -98,6 +100,8 @@ def count_reasons(table: pd.DataFrame) -> dict[str, int]:
 
 def list_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as JSON objects, missing values as null, sorted by the columns in turn."""
-    plain = table.astype(object).where(table.notna(), None)
-    rows = [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
-    return sorted(rows, key=lambda row: [str(value) for value in row.values()])
+    names = [str(name) for name in table]
+    columns = [values.astype(object).where(values.notna(), None).tolist()
+               for _, values in table.items()]
+    rows = sorted(zip(*columns, strict=True), key=lambda row: [str(value) for value in row])
+    return [dict(zip(names, row, strict=True)) for row in rows]

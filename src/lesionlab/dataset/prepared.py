@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from lesionlab.core import artifacts, displays
 from lesionlab.core.cohort import Cohort
+from lesionlab.core.copies import fetch_folder
 from lesionlab.core.errors import StoreError
+from lesionlab.core.remote import as_path
 from lesionlab.core.split import Role, Split
 from lesionlab.dataset.store import ImageStore
 
@@ -37,10 +39,14 @@ class PreparedData:
     def load(cls, folder: Path) -> PreparedData:
         """Open a prepared folder and check that its parts belong together.
 
+        Of one behind a URL a copy on this disk is opened, which is made where it is not there.
+
         Raises:
             StoreError: the folder is missing, damaged, or of another version.
             SplitError: the split does not hold its groups together.
+            RemoteError: the URL cannot be reached.
         """
+        folder = fetch_folder(as_path(folder))
         path = folder / "manifest.json"
         if not path.is_file():
             raise StoreError(f"{folder} is not a prepared folder: it has no manifest.json; "
@@ -94,6 +100,16 @@ class PreparedData:
     def size_px(self) -> int:
         """Most pixels on the shorter side of a stored image."""
         return self.manifest["settings"]["size_px"]
+
+    @property
+    def licences(self) -> dict[str, int]:
+        """Images by licence."""
+        return self.manifest["licences"]
+
+    @property
+    def attributions(self) -> dict[str, int]:
+        """Images by who must be named; empty in a folder of before this was counted."""
+        return self.manifest.get("attributions", {})
 
     @cached_property
     def frame(self) -> pd.DataFrame:

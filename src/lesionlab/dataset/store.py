@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from lesionlab.core import artifacts
 from lesionlab.core.cohort import list_some
-from lesionlab.core.errors import StoreError
+from lesionlab.core.errors import DecodeError, StoreError
 from lesionlab.imaging.decoding import decode_rgb
 
 SCHEMA = pa.schema([
@@ -60,14 +61,29 @@ class ImageStore:
         return pa.concat_tables(self._shards) if self._shards else SCHEMA.empty_table()
 
     @cached_property
-    def _rows(self) -> pd.Series:
-        """The row of each id."""
+    def ids(self) -> pd.Index:
+        """The ids in ascending order."""
         ids = pd.Index(self._table["isic_id"].to_pandas())
         if not ids.is_unique:
             repeated = ids[ids.duplicated()].unique()
             raise StoreError(f"{len(repeated)} images stand twice in {self.folder}: "
                              f"{list_some(repeated)}; prepare the data again")
-        return pd.Series(np.arange(len(ids)), index=ids)
+        return ids
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """The row of each id."""
+        return {isic_id: row for row, isic_id in enumerate(self.ids.tolist())}
+
+    @cached_property
+    def _chunks(self) -> dict[str, list[pa.BinaryArray]]:
+        """The columns of bytes in the parts that they have on disk, at hand without a search."""
+        return {name: self._table[name].chunks for name in ("image", "thumbnail")}
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        """The first row of each part."""
+        return np.cumsum([0, *map(len, self._chunks["image"])]).tolist()
 
     def __reduce__(self) -> tuple[Callable[[Path], ImageStore], tuple[Path]]:
         # To another process goes the folder, not the images that are open here.
@@ -75,11 +91,6 @@ class ImageStore:
 
     def __len__(self) -> int:
         return self._table.num_rows
-
-    @property
-    def ids(self) -> pd.Index:
-        """The ids in ascending order."""
-        return self._rows.index
 
     def column(self, name: str) -> pd.Series:
         """One column other than `image`, indexed by id."""
@@ -98,9 +109,11 @@ class ImageStore:
         return self._bytes("thumbnail", isic_id)
 
     def _bytes(self, column: str, isic_id: str) -> bytes:
-        if isic_id not in self._rows.index:
+        row = self._places.get(isic_id)
+        if row is None:
             raise StoreError(f"no image {isic_id!r} in {self.folder}")
-        return self._table[column][int(self._rows[isic_id])].as_py()
+        part = bisect_right(self._starts, row) - 1
+        return self._chunks[column][part][row - self._starts[part]].as_py()
 
     @cached_property
     def digest(self) -> str:
@@ -115,13 +128,31 @@ class ImageStore:
                              f"{list_some(missing)}; prepare the data again")
 
 
+def decode_stored(folder: Path, isic_id: str, jpeg: bytes) -> np.ndarray:
+    """(H, W, 3) uint8 pixels of an image of the store in `folder`.
+
+    Raises:
+        StoreError: it does not decode.
+    """
+    try:
+        return decode_rgb(jpeg)
+    except DecodeError as error:
+        raise StoreError(f"{folder}: the image {isic_id} does not decode ({error}); "
+                         "prepare the data again") from error
+
+
 def _open_store(folder: Path) -> ImageStore:
     return ImageStore(folder=folder)
 
 
 def write_shard(path: Path, rows: list[dict[str, object]]) -> None:
     """Write rows of `SCHEMA` as one Arrow IPC file, atomically."""
+    artifacts.write_bytes(path, encode_shard(rows))
+
+
+def encode_shard(rows: list[dict[str, object]]) -> bytes:
+    """Rows of `SCHEMA` as one Arrow IPC file."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, SCHEMA) as writer:
         writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
-    artifacts.write_bytes(path, sink.getvalue().to_pybytes())
+    return sink.getvalue().to_pybytes()

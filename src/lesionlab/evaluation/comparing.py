@@ -18,7 +18,7 @@ from lesionlab.evaluation.leaderboard import SHOWN, Leaderboard, make_rows
 from lesionlab.evaluation.metrics import Measurement, Sample, measure
 from lesionlab.evaluation.paired import Drawn
 from lesionlab.evaluation.report import take_sample
-from lesionlab.scaling import progress
+from lesionlab.scaling.progress import progress
 
 NUM_CURVE_POINTS = 201
 """False positive rates at which ROC curves are read, 0 to 1."""

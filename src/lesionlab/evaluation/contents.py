@@ -54,6 +54,8 @@ class ReportContext:
     digests: dict[str, str] = field(default_factory=dict)
     licences: dict[str, int] = field(default_factory=dict)
     """Images by licence."""
+    attributions: dict[str, int] = field(default_factory=dict)
+    """Images by who must be named."""
     num_looks: int | None = None
     """How often these images have been scored, this time included."""
     software_version: str | None = None

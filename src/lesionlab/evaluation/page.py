@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lesionlab.core.findings import SECTIONS
+from lesionlab.core.licences import explain_licences
 from lesionlab.core.terms import RESEARCH_USE
 from lesionlab.evaluation import figures, operating_point
 from lesionlab.evaluation.contents import Report
@@ -87,6 +88,7 @@ def _describe(report: Report) -> dict[str, Any]:
     by_section = sorted(report.findings, key=lambda finding: SECTIONS.index(finding.section))
     return {
         "report": report, "context": report.context, "notice": RESEARCH_USE,
+        "licence_note": explain_licences(report.context.licences),
         "role": ROLE_LABELS.get(report.role, report.role), "headline": report.headline,
         "auroc_label": "AUROC" if report.positive_class else "Macro AUROC",
         "auroc": {name: format_number(auroc[name], 2) for name in ("value", "ci_low", "ci_high")},

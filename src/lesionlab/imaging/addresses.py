@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from lesionlab.core.remote import is_remote, read_state
 from lesionlab.imaging.decoding import DEFAULT_LIMITS, DecodeLimits, read_image_file
 from lesionlab.imaging.hdf5 import is_hdf5, read_dataset
 
@@ -39,6 +40,8 @@ class ImageAddress:
 
     def read_state(self) -> list[str | int]:
         """Member, size and time of change; nothing for a file that is gone."""
+        if is_remote(self.path):
+            return [self.member, *read_state(self.path)]
         try:
             stat = self.path.stat()
         except OSError:

@@ -3,26 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from platform import node
 from types import MappingProxyType
 
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 
-from lesionlab.core.errors import DecodeError, InputError
+from lesionlab.core.errors import DecodeError, InputError, MissingExtraError, RemoteError
+from lesionlab.core.remote import is_remote, reaching
 from lesionlab.imaging.colour import convert_to_srgb
-from lesionlab.imaging.formats import load_image, open_image, read_orientation
+from lesionlab.imaging.dicom_extra import require_dicom
+from lesionlab.imaging.formats import is_dicom, load_image, open_image, read_orientation
 from lesionlab.imaging.jpeg import decode_jpeg
 
 REJECTION_REASONS: Mapping[str, str] = MappingProxyType(
     {
         "unreadable": "the file is missing, is not a file, or may not be read",
         "empty": "the file has no bytes",
-        "not_an_image": "the bytes have the signature of no image format",
+        "not_an_image": "the bytes have the signature of no image format, or hold no picture",
         "unsupported": "an image of a format, or of a kind of sample, that is not decoded",
         "truncated": "the data end before the picture does",
         "corrupt": "the data contradict their own format",
         "too_large_file": "more bytes than the limit, counted before the file is read",
         "too_many_pixels": "more pixels than the limit, by the header, before decoding",
+        "too_many_frames": "more frames than the limit, by the header",
         "too_small": "the shorter side has fewer pixels than the limit",
     }
 )
@@ -48,6 +52,8 @@ class DecodeLimits:
     """Largest file, in bytes."""
     max_pixels: int = 100_000_000
     """Most pixels; full frames of dermoscopes and telephones stay under 60 million."""
+    max_frames: int = 10_000
+    """Most frames of a DICOM file."""
     min_side: int = 16
     """Fewest pixels on the shorter side."""
 
@@ -68,7 +74,7 @@ class DecodedImage:
     rgb: np.ndarray
     """(H, W, 3) uint8 sRGB, upright, perhaps reduced."""
     file_format: str
-    """JPEG, PNG, BMP, TIFF, WEBP or GIF."""
+    """JPEG, PNG, BMP, TIFF, WEBP, GIF or DICOM."""
     width: int
     """Pixels of the upright picture before reduction."""
     height: int
@@ -86,29 +92,43 @@ def read_image_file(path: Path, limits: DecodeLimits = DEFAULT_LIMITS) -> bytes:
 
     Raises:
         DecodeError: `unreadable` or `too_large_file`.
+        RemoteError: all of its folder is gone, or what is behind the URL cannot be reached, so
+            that nothing can be said of the image.
     """
-    try:
-        check_num_bytes(path.stat().st_size, limits)
-        return path.read_bytes()
-    except OSError as error:
-        raise DecodeError(
-            "unreadable",
-            f"{path} cannot be read ({error.strerror or error}); "
-            "check that the file is there and may be read",
-        ) from error
+    # A store that fails for a while tells nothing of an image, a disk that fails does.
+    fault = FileNotFoundError if is_remote(path) else OSError
+    with reaching(path):
+        try:
+            check_num_bytes(path.stat().st_size, limits)
+            return path.read_bytes()
+        except fault as error:
+            if isinstance(error, FileNotFoundError) and not path.parent.exists():
+                raise RemoteError(
+                    f"{path.parent} is not there on {node()}; images are read by the workers: "
+                    "give a URL, or a folder that all machines have under this name"
+                ) from error
+            raise DecodeError(
+                "unreadable",
+                f"{path} cannot be read ({error.strerror or error}); "
+                "check that the file is there and may be read",
+            ) from error
 
 
 def decode_rgb(
-    data: bytes, *, short_side: int | None = None, limits: DecodeLimits = DEFAULT_LIMITS
+    data: bytes, *, frame: int = 0, short_side: int | None = None,
+    limits: DecodeLimits = DEFAULT_LIMITS,
 ) -> np.ndarray:
     """Returns the picture as (H, W, 3) uint8 sRGB, upright; see `decode_image`."""
-    return decode_image(data, short_side=short_side, limits=limits).rgb
+    return decode_image(data, frame=frame, short_side=short_side, limits=limits).rgb
 
 
 def decode_image(
-    data: bytes, *, short_side: int | None = None, limits: DecodeLimits = DEFAULT_LIMITS
+    data: bytes, *, frame: int = 0, short_side: int | None = None,
+    limits: DecodeLimits = DEFAULT_LIMITS,
 ) -> DecodedImage:
-    """Returns the picture of an image file, upright and in sRGB; of several frames, the first.
+    """Returns the picture of an image file, upright and in sRGB.
+
+    Of a DICOM file that is the frame of the number `frame`, from 0; of other formats the first.
 
     With `short_side`, a larger picture is reduced until its shorter side has exactly that many
     pixels, and its longer side the proportional number, rounded up; a smaller one is left as
@@ -120,17 +140,14 @@ def decode_image(
         InputError: `short_side` is below 1.
     """
     check_num_bytes(len(data), limits)
+    if is_dicom(data):
+        return _decode_dicom(data, frame, short_side, limits)
     file_format, image = open_image(data)
     with image:
         width, height = image.size
         _check_size(width, height, limits)
         target = _reduced_size(width, height, short_side)
-        pixels = _decode_fast(image, data, target)
-        if pixels is None:
-            image.draft(None, target)  # scales a CMYK JPEG; other formats take no notice
-            picture = load_image(image, data, file_format)
-        else:
-            picture = Image.fromarray(pixels)
+        pixels, picture = _load(image, data, file_format, target)
         orientation = read_orientation(image)
     profile = image.info.get("icc_profile")
     if pixels is not None and picture.size == target and orientation == 1 and not profile:
@@ -145,6 +162,41 @@ def decode_image(
         is_storable=pixels is not None and target == (width, height) and _is_bare(image),
         is_profile_ignored=is_profile_ignored,
     )
+
+
+def _decode_dicom(
+    data: bytes, frame: int, short_side: int | None, limits: DecodeLimits
+) -> DecodedImage:
+    try:
+        with require_dicom():
+            from lesionlab.imaging import dicom
+    except MissingExtraError as error:
+        raise DecodeError("unsupported", str(error)) from error
+    found = dicom.open_dicom(data, max_bytes=limits.max_bytes)
+    _check_size(found.width, found.height, limits)
+    _check_num_frames(found.num_frames, limits)
+    target = _reduced_size(found.width, found.height, short_side)
+    stream = dicom.find_jpeg(found, frame)
+    if stream is None:
+        picture = dicom.load_frame(found, frame)
+    else:
+        file_format, image = open_image(stream)
+        with image:
+            _, picture = _load(image, stream, file_format, target)
+    rgb, is_profile_ignored = _finish(picture, target, found.profile, 1)
+    return DecodedImage(rgb=rgb, file_format="DICOM", width=found.width, height=found.height,
+                        is_storable=False, is_profile_ignored=is_profile_ignored)
+
+
+def _load(
+    image: ImageFile.ImageFile, data: bytes, file_format: str, target: tuple[int, int]
+) -> tuple[np.ndarray | None, Image.Image]:
+    """The decoded picture, at least of the size of `target`, and its pixels where at hand."""
+    pixels = _decode_fast(image, data, target)
+    if pixels is not None:
+        return pixels, Image.fromarray(pixels)
+    image.draft(None, target)  # scales a CMYK JPEG; other formats take no notice
+    return None, load_image(image, data, file_format)
 
 
 def _finish(
@@ -191,6 +243,15 @@ def check_num_bytes(num_bytes: int, limits: DecodeLimits) -> None:
             "too_large_file",
             f"the file has {num_bytes:,} bytes, over the limit of {limits.max_bytes:,}; "
             "reduce it, or raise DecodeLimits.max_bytes",
+        )
+
+
+def _check_num_frames(num_frames: int, limits: DecodeLimits) -> None:
+    if num_frames > limits.max_frames:
+        raise DecodeError(
+            "too_many_frames",
+            f"the header says {num_frames:,} frames, over the limit of {limits.max_frames:,}; "
+            "split the file, or raise DecodeLimits.max_frames",
         )
 
 

@@ -1,8 +1,6 @@
 """Image formats: recognised by signature, opened and loaded by Pillow's plugins."""
 
 import struct
-import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -21,6 +19,7 @@ from PIL import (
 from lesionlab.core.errors import DecodeError
 from lesionlab.imaging.colour import flatten_modes
 from lesionlab.imaging.jpeg import explain_jpeg_failure
+from lesionlab.imaging.silence import silence_warnings
 
 _Opener = Callable[[BytesIO], ImageFile.ImageFile]
 # Pillow's plugins are called by signature, not through Image.open: it hides why a header was
@@ -39,7 +38,6 @@ _OPENERS: tuple[tuple[int, bytes, str, _Opener], ...] = (
 )
 # Formats that a cohort may well hold and that are not decoded: (offset, signature, name).
 _UNSUPPORTED_SIGNATURES = (
-    (128, b"DICM", "DICOM"),
     (4, b"ftyphei", "HEIC"),
     (4, b"ftypmif1", "HEIC"),
     (4, b"ftypavif", "AVIF"),
@@ -51,7 +49,24 @@ _UNSUPPORTED_SIGNATURES = (
 _ORIENTATION_TAG = 0x0112  # Exif 2.32, table 4
 _SIGNS_OF_TRUNCATION = ("truncated", "incomplete", "requires a buffer", "no more images")
 _SIGNS_OF_AN_UNKNOWN_KIND = ("unsupported", "cannot handle", "unknown pixel mode", "not supported")
-_PILLOW_LOCK = threading.Lock()
+_DICOM_SIGNATURE = (128, b"DICM")
+# DICOM without its preamble starts with an element of the group 0002 or 0008, of which the first
+# are numbered to 0018; in big-endian files the bytes are swapped.
+_FIRST_ELEMENTS = {element + b"\0" for element in (b"\0", b"\1", b"\2", b"\5", b"\6", b"\x08",
+                                                 b"\x12", b"\x13", b"\x14", b"\x16", b"\x18")}
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether the bytes begin as a DICOM file does, with or without its preamble.
+
+    Asked before other formats: the preamble may hold the signature of TIFF.
+    """
+    offset, signature = _DICOM_SIGNATURE
+    if data.startswith(signature, offset):
+        return True
+    group, element = data[:2], data[2:4]
+    return ((group in (b"\2\0", b"\x08\0") and element in _FIRST_ELEMENTS)
+            or (group == b"\0\x08" and element[::-1] in _FIRST_ELEMENTS))
 
 
 def open_image(data: bytes) -> tuple[str, ImageFile.ImageFile]:
@@ -78,7 +93,7 @@ def load_image(image: ImageFile.ImageFile, data: bytes, file_format: str) -> Ima
 
 def read_orientation(image: ImageFile.ImageFile) -> int:
     """Returns the Exif orientation, 1 to 8; 1 where it is absent or cannot be read."""
-    with _quiet_pillow():
+    with silence_warnings():
         try:
             orientation = image.getexif().get(_ORIENTATION_TAG, 1)
         except (SyntaxError, ValueError, LookupError, TypeError, OSError, struct.error):
@@ -100,14 +115,14 @@ def _recognise(data: bytes) -> tuple[str, _Opener]:
     raise DecodeError(
         "not_an_image",
         f"no image format starts with the bytes {data[:8].hex(' ')}; "
-        "give JPEG, PNG, BMP, TIFF, WebP or GIF",
+        "give JPEG, PNG, BMP, TIFF, WebP, GIF or DICOM",
     )
 
 
 @contextmanager
 def _explain_failures(data: bytes, file_format: str) -> Iterator[None]:
     """Turns whatever a plugin raises into a DecodeError."""
-    with _quiet_pillow():
+    with silence_warnings():
         try:
             yield
         except DecodeError:
@@ -115,15 +130,6 @@ def _explain_failures(data: bytes, file_format: str) -> Iterator[None]:
         # Plugins meet damaged bytes with any exception at all: struct.error, KeyError, ...
         except Exception as error:
             raise _explain(error, data, file_format) from error
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Silences Pillow's warnings: what they say is in the result or in a DecodeError."""
-    # Filters belong to the process, so that one thread at a time may change them.
-    with _PILLOW_LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _explain(error: Exception, data: bytes, file_format: str) -> DecodeError:

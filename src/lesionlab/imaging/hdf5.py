@@ -8,7 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from lesionlab.core.errors import DecodeError
+from lesionlab.core.copies import fetch_file
+from lesionlab.core.errors import DecodeError, RemoteError
 from lesionlab.imaging.decoding import DecodeLimits, check_num_bytes
 
 
@@ -33,12 +34,32 @@ def read_dataset(path: Path, name: str, limits: DecodeLimits) -> bytes:
             raise DecodeError("corrupt", f"{path} holds no image {name!r}; download it again")
         check_num_bytes(found.nbytes, limits)
         return np.asarray(found[()]).tobytes()
+    except RemoteError:
+        raise
     except OSError as error:
-        raise DecodeError("unreadable", f"{path} cannot be read ({error}); check that the file "
-                          "is there, is whole and may be read") from error
+        raise _unreadable(path, error) from error
+
+
+def list_datasets(path: Path) -> list[str]:
+    """The names of all datasets and groups at the top of the file; no data are read.
+
+    Raises:
+        DecodeError: `unreadable`.
+    """
+    copy = fetch_file(path)
+    try:
+        with h5py.File(copy, "r") as file:
+            return list(file)
+    except (OSError, RuntimeError) as error:  # the latter for a damaged index
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> DecodeError:
+    return DecodeError("unreadable", f"{path} cannot be read ({error}); check that the file "
+                       "is there, is whole and may be read")
 
 
 @lru_cache(maxsize=4)
 def _open(path: Path) -> h5py.File:
-    """The file, opened once a process."""
-    return h5py.File(path, "r")
+    """The file, or the copy of one behind a URL, opened once a process."""
+    return h5py.File(fetch_file(path), "r")

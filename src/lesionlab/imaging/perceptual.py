@@ -34,8 +34,9 @@ _MIN_CORRELATION = 0.6
 _MIN_DETAIL = 1.0
 # Root mean square of the Laplacian, in grey levels, under which a thumbnail is a flat colour.
 _MAX_FLAT_DIFFERENCE = 26.0  # grey levels, a tenth of the range
+_ROUNDING = 1e-3  # far above that of float32 in any of these sums
 _NO_PAIRS = np.empty((0, 2), np.int64)
-_CHUNK = 4096  # pairs of thumbnails compared at once, in about 100 MB
+_CHUNK = 512  # pairs of thumbnails compared at once: what is made of them fits a core's cache
 
 
 def make_thumbnail(rgb: np.ndarray) -> np.ndarray:
@@ -92,8 +93,9 @@ def are_same_picture(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     # A product, and strict: a picture of one colour has no detail to divide by.
     is_alike = np.mean(one * other, axis=1) > _MIN_CORRELATION * np.sqrt(power_one * power_other)
     is_flat = np.maximum(power_one, power_other) < _MIN_DETAIL**2
-    difference = np.abs(np.mean(first, axis=(1, 2)) - np.mean(second, axis=(1, 2)))
-    return np.where(is_flat, difference <= _MAX_FLAT_DIFFERENCE, is_alike)
+    means = [np.mean(flat[is_flat], axis=(1, 2)) for flat in (first, second)]
+    is_alike[is_flat] = np.abs(means[0] - means[1]) <= _MAX_FLAT_DIFFERENCE
+    return is_alike
 
 
 def near_duplicate_pairs(hashes: np.ndarray, max_distance: int) -> np.ndarray:
@@ -144,22 +146,24 @@ def find_near_duplicates(
     Returns:
         (M, 2) int64 positions, the smaller first, sorted.
     """
-    distinct, group = np.unique(hashes, return_inverse=True)
-    ends = np.cumsum(np.bincount(group, minlength=len(distinct)))
-    members = np.split(np.argsort(group, kind="stable"), ends)[:-1]
-    led = [_link_to_leaders(rows, read_thumbnail) for rows in members]
+    distinct, first, group = np.unique(hashes, return_index=True, return_inverse=True)
+    leaders, same = _lead_shared_hashes(group, read_thumbnail)
     near = _near_pairs_of_distinct(distinct, max_distance)
-    crossed = [_cross(led[one][0], led[other][0]) for one, other in near]
-    candidates = np.concatenate([_NO_PAIRS, *crossed])
-    links = candidates[_compare_rows(candidates, read_thumbnail)]
-    return _sort_pairs(np.concatenate([links, *(links for _, links in led)]))
+    # Nearly all hashes have one image, whose pairs need no list of their own.
+    is_led = np.isin(near, list(leaders)).any(axis=1)
+    crossed = [_cross(*(leaders.get(code, first[code: code + 1]) for code in pair))
+               for pair in near[is_led].tolist()]
+    candidates = np.concatenate([first[near[~is_led]], *crossed])
+    likely = candidates[_may_be_same(candidates, read_thumbnail)]
+    links = likely[_compare_rows(likely, read_thumbnail)]
+    return _sort_pairs(np.concatenate([links, same]))
 
 
 def _near_pairs_of_distinct(hashes: np.ndarray, max_distance: int) -> np.ndarray:
     """(M, 2) int64 positions of every pair of distinct hashes within the distance."""
-    num_bands = max_distance + 2
+    num, num_bands = max(len(hashes), 1), max_distance + 2
     bands = [np.sum(part, dtype=np.uint64) for part in np.array_split(_BITS, num_bands)]
-    found = [_NO_PAIRS]
+    found = [np.empty(0, np.int64)]  # pairs as one number each, which sort fast
     for first, second in combinations(bands, 2):
         keys = hashes & (first | second)
         order = np.argsort(keys, kind="stable")
@@ -170,9 +174,24 @@ def _near_pairs_of_distinct(hashes: np.ndarray, max_distance: int) -> np.ndarray
             start = start[keys[start] == keys[start + step]]
             distance = np.bitwise_count(ranked[start] ^ ranked[start + step])
             near = start[distance <= max_distance]
-            found.append(np.stack([order[near], order[near + step]], axis=1))
+            one, other = order[near], order[near + step]
+            found.append(np.minimum(one, other) * num + np.maximum(one, other))
             step += 1
-    return np.unique(np.sort(np.concatenate(found), axis=1), axis=0)
+    return np.stack(np.divmod(np.unique(np.concatenate(found)), num), axis=1)
+
+
+def _lead_shared_hashes(
+    group: np.ndarray, read_thumbnail: Callable[[int], bytes]
+) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """Of each hash that several images have, those that lead the others, and the others' links."""
+    counts = np.bincount(group)
+    ends, order = np.cumsum(counts), np.argsort(group, kind="stable")
+    leaders, links = {}, [_NO_PAIRS]
+    for code in np.flatnonzero(counts > 1).tolist():
+        members = order[ends[code] - counts[code]: ends[code]]
+        leaders[code], linked = _link_to_leaders(members, read_thumbnail)
+        links.append(linked)
+    return leaders, np.concatenate(links)
 
 
 def _link_to_leaders(
@@ -189,15 +208,51 @@ def _link_to_leaders(
     return np.array([*leaders, *members], np.int64), np.concatenate(links)
 
 
+def _may_be_same(pairs: np.ndarray, read_thumbnail: Callable[[int], bytes]) -> np.ndarray:
+    """(M,) bool, false only where `are_same_picture` is: most pairs of near hashes, cheaply.
+
+    Each thumbnail is read once, and its detail d kept as whole numbers q in a byte each, with
+    d = step q + e. By Cauchy and Schwarz the correlation of two is at most that of their
+    numbers, plus what the lengths of the two e allow.
+    """
+    rows, places = np.unique(pairs, return_inverse=True)
+    numbers = np.empty((len(rows), (_SIDE - 2) ** 2), np.int8)
+    step, error, power = np.empty((3, len(rows)), np.float32)
+    for at in range(0, len(rows), _CHUNK):
+        part = slice(at, at + _CHUNK)
+        detail = _detail(_read_thumbnails(rows[part], read_thumbnail))
+        steps = np.maximum(np.abs(detail).max(axis=1, keepdims=True), 1) / 127
+        numbers[part] = rounded = np.rint(detail / steps)
+        power[part] = np.mean(detail**2, axis=1)
+        length = np.maximum(np.linalg.norm(detail, axis=1), 1)
+        step[part] = steps[:, 0] / length
+        error[part] = np.linalg.norm(detail - steps * rounded, axis=1) / length
+    is_likely = np.empty(len(pairs), bool)
+    for at in range(0, len(pairs), _CHUNK):
+        one, other = places[at: at + _CHUNK].T
+        product = np.einsum("ij,ij->i", numbers[one].astype(np.float32),
+                            numbers[other].astype(np.float32))
+        off = error[one] + error[other] + 3 * error[one] * error[other] + _ROUNDING
+        is_alike = step[one] * step[other] * product + off > _MIN_CORRELATION
+        is_flat = np.maximum(power[one], power[other]) < _MIN_DETAIL**2 + _ROUNDING
+        is_likely[at: at + _CHUNK] = is_alike | is_flat
+    return is_likely
+
+
 def _compare_rows(pairs: np.ndarray, read_thumbnail: Callable[[int], bytes]) -> np.ndarray:
     """(M,) bool: whether each pair of positions shows one picture."""
     is_same = np.zeros(len(pairs), bool)
     for at in range(0, len(pairs), _CHUNK):
-        part = pairs[at : at + _CHUNK]
-        encoded = b"".join(read_thumbnail(int(row)) for row in part.ravel())
-        thumbnails = np.frombuffer(encoded, np.uint8).reshape(-1, 2, _SIDE, _SIDE)
-        is_same[at : at + _CHUNK] = are_same_picture(thumbnails[:, 0], thumbnails[:, 1])
+        part = pairs[at: at + _CHUNK]
+        thumbnails = _read_thumbnails(part.ravel(), read_thumbnail).reshape(-1, 2, _SIDE, _SIDE)
+        is_same[at: at + _CHUNK] = are_same_picture(thumbnails[:, 0], thumbnails[:, 1])
     return is_same
+
+
+def _read_thumbnails(rows: np.ndarray, read_thumbnail: Callable[[int], bytes]) -> np.ndarray:
+    """(K, 32, 32) uint8 of some positions."""
+    encoded = b"".join(map(read_thumbnail, rows.tolist()))
+    return np.frombuffer(encoded, np.uint8).reshape(-1, _SIDE, _SIDE)
 
 
 def _cross(one: np.ndarray, other: np.ndarray) -> np.ndarray:

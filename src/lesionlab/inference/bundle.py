@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +14,10 @@ import onnxruntime
 import pandas as pd
 
 from lesionlab.core import artifacts
+from lesionlab.core.copies import fetch_folder
 from lesionlab.core.errors import BundleError
 from lesionlab.core.raw_values import as_number, as_text
+from lesionlab.core.remote import as_path
 from lesionlab.core.terms import COLUMNS
 from lesionlab.evaluation.decision import Decision, choose_decision
 from lesionlab.imaging.preprocessing import Preprocessing
@@ -41,7 +44,9 @@ class ModelBundle:
 
         Raises:
             BundleError: the bundle is missing, damaged, or of another version.
+            RemoteError: it is behind a URL that cannot be reached.
         """
+        folder = fetch_folder(as_path(folder))
         path = folder / "manifest.json"
         if not path.is_file() and (folder / "bundle" / "manifest.json").is_file():
             return cls.load(folder / "bundle")
@@ -57,6 +62,10 @@ class ModelBundle:
         _check_digest(path, manifest)
         _check_files(folder, manifest["files"])
         return cls(folder=folder, manifest=manifest)
+
+    def __reduce__(self) -> tuple[Callable[..., ModelBundle], tuple[Path, dict[str, Any], bytes]]:
+        # To another machine goes the graph that predicts an image, not the folder's name alone.
+        return _rebuild, (self.folder, self.manifest, (self.folder / MODEL_FILE).read_bytes())
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -142,6 +151,12 @@ class ModelBundle:
 
     def _feed(self, metadata: pd.DataFrame) -> dict[str, np.ndarray]:
         return {name: raw_values(metadata, name) for name in self.metadata_columns}
+
+
+def _rebuild(folder: Path, manifest: dict[str, Any], graph: bytes) -> ModelBundle:
+    bundle = ModelBundle(folder=folder, manifest=manifest)
+    vars(bundle)["_session"] = open_session(graph)  # as if it had been opened already
+    return bundle
 
 
 def _open(path: Path) -> onnxruntime.InferenceSession:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +15,27 @@ from lesionlab.core import artifacts
 from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import DecodeError, InputError, StoreError
 from lesionlab.core.predictions import Predictions
+from lesionlab.core.remote import as_path
 from lesionlab.core.split import Role
 from lesionlab.dataset.prepared import PreparedData
-from lesionlab.imaging.decoding import decode_rgb, read_image_file
+from lesionlab.imaging.decoding import decode_rgb
 from lesionlab.inference.bundle import ModelBundle
 from lesionlab.inference.context_pass import compare_within_patients, list_notes, read_patients
-from lesionlab.scaling import map_tasks, progress
-from lesionlab.sources.image_files import SUFFIXES, list_images
+from lesionlab.inference.given_images import (
+    GivenImage,
+    find_images,
+    list_columns,
+    list_given,
+)
+from lesionlab.scaling.executors import Executor, LocalExecutor
+from lesionlab.scaling.progress import progress
 from lesionlab.sources.inputs_table import InputsTable, read_inputs
 
 BATCH_SIZE = 4
 """Images of one run of the graph; larger ones fall out of the processor's cache."""
+BUNDLE_BATCHES = 16
+"""Batches that travel together to another machine."""
+_THREADS = LocalExecutor(workers="threads")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +47,8 @@ class PredictedImages:
     `missing_metadata` (names, or empty) and `error` (text, or missing)."""
     notes: tuple[str, ...]
     """What the user should know, such as how many images came without metadata."""
+    images: tuple[GivenImage, ...]
+    """What each row is of."""
 
     @property
     def num_errors(self) -> int:
@@ -44,38 +56,64 @@ class PredictedImages:
         return int(self.table["error"].notna().sum())
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RowBatch:
+    """The images of one run of the graph, with all that it takes to predict them anywhere."""
+
+    reads: Sequence[Callable[[], bytes]]
+    """The bytes of each image; not called by a model that sees none."""
+    metadata: pd.DataFrame
+    """A row each, in the same order, indexed by id."""
+    frames: Sequence[int]
+    """Which frame of its file each image is."""
+
+
 def predict(
-    bundle: ModelBundle, paths: Sequence[Path | str], *, metadata: Path | None = None
+    bundle: ModelBundle, paths: Sequence[Path | str], *, metadata: Path | None = None,
+    executor: Executor | None = None, pseudonym_key: Path | None = None,
 ) -> PredictedImages:
     """Predict image files, the images below folders, and those that globs match.
 
+    A DICOM file gives a row a frame, under pseudonyms, and what its header says of the inputs.
+
     Args:
         bundle: the model.
-        paths: files, folders or globs.
+        paths: files, folders or globs, on disk or behind URLs.
         metadata: CSV or Parquet with `isic_id`; joined by id, which is the file name without
-            its ending. A missing row or value is allowed and noted. Its `patient_id` is used
-            by models alone that compare a patient's images with each other.
+            its ending, of a DICOM file also `SOPInstanceUID`. A missing row or value is allowed
+            and noted. Its `patient_id` is used by models alone that compare a patient's images
+            with each other.
+        executor: where it is computed; by default in threads of this process. Workers read the
+            images themselves.
+        pseudonym_key: file with the key of the pseudonyms of DICOM files; by default the user's
+            own, which is made the first time.
 
     Raises:
-        InputError: nothing found, or a metadata table that cannot be joined.
+        InputError: nothing found, no such key, or a metadata table that cannot be joined.
+        MissingExtraError: there are DICOM files, and the extra `dicom` is not installed.
+        RemoteError: what is behind a URL cannot be reached.
     """
-    files = find_images(paths)
-    ids = [path.stem for path in files]
-    known = read_inputs(metadata) if metadata else None
-    values = known.rows if known else pd.DataFrame(index=pd.Index([], dtype=str))
-    rows = values.reindex(ids)
-    if metadata and bundle.score_names:
-        rows["patient_id"] = read_patients(metadata).reindex(ids).to_numpy()
+    images = list_given(find_images(paths), pseudonym_key)
+    metadata = as_path(metadata) if metadata else None
+    is_private = any(image.is_dicom for image in images)
+    known = read_inputs(metadata, is_private=is_private) if metadata else None
+    patients = (read_patients(metadata) if metadata else pd.Series(dtype=object)
+                ) if bundle.score_names else None
+    rows = list_columns(images, known, patients)
     probabilities, errors = run_bundle(
-        bundle, len(files), lambda k: read_image_file(files[k]), rows)
-    table = pd.DataFrame({"isic_id": ids, "file": [str(path) for path in files]})
+        bundle, [image.address.read for image in images], rows, executor=executor,
+        frames=[image.address.frame for image in images])
+    table = pd.DataFrame({"isic_id": [image.isic_id for image in images],
+                          "file": [image.shown for image in images]})
     for k, name in enumerate(bundle.classes):
         table[f"p_{name}"] = probabilities[:, k]
     table["predicted"] = _decide(bundle, probabilities)
     table["missing_metadata"] = _missing(rows, bundle.metadata_columns)
-    table["error"] = pd.Series(errors, dtype="string")
-    return PredictedImages(table=table, notes=(*_notes(table, known, bundle),
-                                               *list_notes(bundle, rows)))
+    table["error"] = pd.Series([error and error.replace(str(image.address.path), image.shown)
+                                for image, error in zip(images, errors, strict=True)],
+                               dtype="string")
+    return PredictedImages(table=table, images=tuple(images), notes=(
+        *_notes(table, known, bundle, images), *list_notes(bundle, rows)))
 
 
 def check_table_path(path: Path) -> None:
@@ -89,7 +127,9 @@ def save_table(table: pd.DataFrame, path: Path) -> None:
 
     Raises:
         InputError: another ending.
+        RemoteError: the URL cannot be reached.
     """
+    path = as_path(path)
     check_table_path(path)
     if path.suffix == ".csv":
         artifacts.write_text(path, table.to_csv(index=False))
@@ -115,7 +155,8 @@ def predict_rows(
         StoreError: a stored image does not decode.
     """
     ids = [*map(str, rows.index)]
-    probabilities, errors = run_bundle(bundle, len(ids), lambda k: data.store.read(ids[k]), rows)
+    reads = [partial(data.store.read, isic_id) for isic_id in ids]
+    probabilities, errors = run_bundle(bundle, reads, rows)
     damaged = [isic_id for isic_id, error in zip(ids, errors, strict=True) if error]
     if damaged:
         raise StoreError(f"{data.folder} is damaged: {len(damaged)} images of the {role} role do "
@@ -133,28 +174,31 @@ def normalise(probabilities: np.ndarray) -> np.ndarray:
 
 
 def run_bundle(
-    bundle: ModelBundle, num_rows: int, read: Callable[[int], bytes], metadata: pd.DataFrame
+    bundle: ModelBundle, reads: Sequence[Callable[[], bytes]], metadata: pd.DataFrame, *,
+    executor: Executor | None = None, frames: Sequence[int] | None = None,
 ) -> tuple[np.ndarray, list[str | None]]:
-    """Probabilities of `num_rows` images, decoding and computing side by side.
+    """Probabilities of N images, decoding and computing side by side.
 
     Args:
         bundle: the model.
-        num_rows: N.
-        read: the bytes of image k; called from several threads, not at all without images.
+        reads: the bytes of each image; called by several workers, not at all without images.
         metadata: N rows, in the same order, indexed by id.
+        executor: by default threads of this process.
+        frames: which frame of its file each image is, by default the first.
 
     Returns:
         (N, classes) float32, NaN where an image does not decode, and the N errors or None.
     """
-    def run_batch(start: int) -> tuple[np.ndarray, list[str | None]]:
-        rows = range(start, min(start + BATCH_SIZE, num_rows))
-        return _run_rows(bundle, rows, read, metadata)
-
-    outputs = np.full((num_rows, _width(bundle)), np.nan, np.float32)
+    starts = range(0, len(reads), BATCH_SIZE)
+    frames = frames or [0] * len(reads)
+    batches = (RowBatch(reads=reads[k:k + BATCH_SIZE], metadata=metadata.iloc[k:k + BATCH_SIZE],
+                        frames=frames[k:k + BATCH_SIZE]) for k in starts)
+    outputs = np.full((len(reads), _width(bundle)), np.nan, np.float32)
     errors: list[str | None] = []
-    starts = range(0, num_rows, BATCH_SIZE)
-    with progress(num_rows, "predicting") as bar:
-        for batch, problems in map_tasks(run_batch, starts, workers="threads"):
+    with progress(len(reads), "predicting") as bar:
+        results = (executor or _THREADS).map(partial(_run_batch, bundle), batches,
+                                             bundle=BUNDLE_BATCHES)
+        for batch, problems in results:
             outputs[len(errors):len(errors) + len(problems)] = batch
             errors += problems
             bar.update(len(problems))
@@ -166,42 +210,23 @@ def _width(bundle: ModelBundle) -> int:
     return len(bundle.classes) + len(bundle.score_names)
 
 
-def _run_rows(
-    bundle: ModelBundle, rows: range, read: Callable[[int], bytes], metadata: pd.DataFrame
-) -> tuple[np.ndarray, list[str | None]]:
-    errors: list[str | None] = [None] * len(rows)
+def _run_batch(bundle: ModelBundle, batch: RowBatch) -> tuple[np.ndarray, list[str | None]]:
+    errors: list[str | None] = [None] * len(batch.reads)
     preprocessing = bundle.preprocessing
     if preprocessing is None:
-        return bundle.run_all(None, metadata.iloc[rows.start:rows.stop]), errors
+        return bundle.run_all(None, batch.metadata), errors
     squares, good = [], []
-    for position, row in enumerate(rows):
+    for position, (read, frame) in enumerate(zip(batch.reads, batch.frames, strict=True)):
         try:
-            rgb = decode_rgb(read(row), short_side=preprocessing.decode_side)
+            rgb = decode_rgb(read(), frame=frame, short_side=preprocessing.decode_side)
             squares.append(preprocessing.apply(rgb))
             good.append(position)
         except DecodeError as error:
             errors[position] = f"{error.reason}: {error}"
-    result = np.full((len(rows), _width(bundle)), np.nan, np.float32)
+    result = np.full((len(batch.reads), _width(bundle)), np.nan, np.float32)
     if good:
-        result[good] = bundle.run_all(np.stack(squares), metadata.iloc[[rows[k] for k in good]])
+        result[good] = bundle.run_all(np.stack(squares), batch.metadata.iloc[good])
     return result, errors
-
-
-def find_images(paths: Sequence[Path | str]) -> list[Path]:
-    """The image files that paths, folders and globs name, each once, sorted within each."""
-    found: dict[Path, None] = {}
-    for path in map(Path, paths):
-        if path.is_dir():
-            matches = [path / name for name in list_images(path)]
-        elif path.exists():
-            matches = [path]
-        else:
-            matches = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
-        if not matches:
-            raise InputError(f"no image found at {path}; give image files, a folder that holds "
-                             f"some ({', '.join(sorted(SUFFIXES))}), or a glob")
-        found |= dict.fromkeys(matches)
-    return list(found)
 
 
 def _decide(bundle: ModelBundle, probabilities: np.ndarray) -> pd.Series:
@@ -221,7 +246,8 @@ def _missing(rows: pd.DataFrame, columns: Sequence[str]) -> list[str]:
 
 
 def _notes(
-    table: pd.DataFrame, known: InputsTable | None, bundle: ModelBundle
+    table: pd.DataFrame, known: InputsTable | None, bundle: ModelBundle,
+    images: Sequence[GivenImage],
 ) -> list[str]:
     """What the user should know of the metadata, a sentence each."""
     notes, columns = [], bundle.metadata_columns
@@ -234,11 +260,16 @@ def _notes(
                      "unknown")
     if known is None:
         return notes
-    unused = known.rows.index.difference(pd.Index(table["isic_id"]))
+    unused = known.rows.index.difference(pd.Index([n for image in images for n in image.names]))
     if len(unused):
-        notes.append(f"{len(unused)} rows of the metadata table match no image: "
-                     f"{list_some(unused)}")
+        notes.append(f"{len(unused)} rows of the metadata table match no image"
+                     + _quote(unused, images))
     for (column, reason), rows in known.adjusted.groupby(["column", "reason"]):
-        notes.append(f"{len(rows)} values of {column} set to missing or clamped ({reason}): "
-                     f"{list_some(rows['value'])}")
+        notes.append(f"{len(rows)} values of {column} set to missing or clamped ({reason})"
+                     + _quote(rows["value"], images))
     return notes
+
+
+def _quote(values: Iterable[object], images: Sequence[GivenImage]) -> str:
+    """Some values of the user's table, unless it is of DICOM files: it may name patients."""
+    return "" if any(image.is_dicom for image in images) else f": {list_some(values)}"

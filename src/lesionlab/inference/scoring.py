@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,7 @@ import pandas as pd
 import lesionlab
 from lesionlab.core.errors import InputError, StoreError
 from lesionlab.core.split import ROLES, Role
+from lesionlab.dataset.licensing import REASON
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.evaluation.contents import FlowStep, Report, ReportContext
 from lesionlab.evaluation.external import read_predictions
@@ -186,6 +188,12 @@ def _choose_external(
                        ending=f"external_{name}", notes=chosen.notes)
 
 
+def _label_read(dropped: Mapping[str, int]) -> str:
+    """What the rows have that reading left, by the reasons of those that it dropped."""
+    label = "rows with an image and a usable diagnosis"
+    return f"{label}, under a licence that was asked for" if REASON in dropped else label
+
+
 def _context(
     data: PreparedData, steps: tuple[FlowStep, ...], *, title: str, recipe: str | None,
     digests: dict[str, str],
@@ -204,7 +212,7 @@ def _context(
     num_classed = num_known - count("dropped_by_target")
     flow = (
         FlowStep(label="rows read", count=num_read),
-        FlowStep(label="rows with an image and a usable diagnosis", count=num_known,
+        FlowStep(label=_label_read(counts["dropped_by_source"]), count=num_known,
                  note=reasons("dropped_by_source")),
         FlowStep(label=f"with a class of {data.target}", count=num_classed,
                  note=reasons("dropped_by_target")),
@@ -215,5 +223,5 @@ def _context(
     has_lesions = data.split.group_key.startswith("lesion_id")
     return ReportContext(
         title=title, recipe=recipe, flow=flow, digests=digests,
-        group_name="lesions" if has_lesions else "groups", licences=data.manifest["licences"],
-        software_version=lesionlab.__version__)
+        group_name="lesions" if has_lesions else "groups", licences=data.licences,
+        attributions=data.attributions, software_version=lesionlab.__version__)

@@ -15,7 +15,8 @@ from lesionlab.core.errors import InputError
 from lesionlab.phantoms.drawing import Lesion, View, draw_lesion
 from lesionlab.phantoms.plan import LABEL_COLUMNS, Plan, plan_cohort
 from lesionlab.phantoms.truth import expected_auroc
-from lesionlab.scaling import map_tasks, progress
+from lesionlab.scaling.progress import progress
+from lesionlab.scaling.workers import map_tasks
 
 FORMAT_VERSION = 1
 """Version of `phantom.json`."""

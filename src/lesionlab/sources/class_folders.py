@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from posixpath import dirname
 
 import pandas as pd
 
 from lesionlab.sources.image_files import group_by_stem, list_images, refuse_several
 from lesionlab.sources.raw_source import RawSource, TableColumns
 
-_ROLES = re.compile(r"train(ing)?|valid(ation)?|val|test|images?|masks?|.*part_?\d+", re.IGNORECASE)
+_ROLES = re.compile(r"train(ing)?|valid(ation)?|val|test|images?|masks?|.*part_?\d+"
+                    r"|(isic|isbi|milk10k).*(input|data|truth)", re.IGNORECASE)
 """Names of folders that share out images for another reason than their class."""
 
 
@@ -18,8 +20,9 @@ def find_class_folders(path: Path, _: TableColumns | None) -> bool:
     """Whether every image lies in one of two or more folders named by their class."""
     if not path.is_dir():
         return False
-    places = {PurePosixPath(image).parent.parts for image in list_images(path)}
-    names = [place[0] for place in places if len(place) == 1 and not _ROLES.fullmatch(place[0])]
+    places = {dirname(image) for image in list_images(path)}
+    names = [place for place in places
+             if place and "/" not in place and not _ROLES.fullmatch(place)]
     return len(names) >= 2 and len(names) == len(places)
 
 
@@ -33,5 +36,5 @@ def read_class_folders(path: Path, _: TableColumns | None) -> RawSource:
     refuse_several(by_stem, path)
     paths = {name: files[0] for name, files in sorted(by_stem.items())}
     rows = pd.DataFrame({"isic_id": list(paths),
-                         "label": [PurePosixPath(file).parts[0] for file in paths.values()]})
+                         "label": [dirname(file) for file in paths.values()]})
     return RawSource(rows=rows, folder=path, paths=paths)

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from posixpath import basename, splitext
 
 from lesionlab.core.cohort import join_problems, list_some
 from lesionlab.core.errors import SourceError
+from lesionlab.core.remote import is_remote, list_files
 
-SUFFIXES = frozenset((".avif", ".bmp", ".dcm", ".gif", ".heic", ".jfif", ".jp2", ".jpeg", ".jpg",
-                      ".png", ".tif", ".tiff", ".webp"))
+SUFFIXES = frozenset((".avif", ".bmp", ".dcm", ".dicom", ".gif", ".heic", ".jfif", ".jp2", ".jpeg",
+                      ".jpg", ".png", ".tif", ".tiff", ".webp"))
 """What an image file ends in, in lower case; screening says which of them cannot be decoded."""
+_HIDDEN = (".", "__MACOSX")
 
 
-def list_images(folder: Path) -> list[str]:
-    """The image files below `folder`, as sorted posix paths from it; hidden ones are left out."""
+def list_images(
+    folder: Path, is_wanted: Callable[[str], bool] | None = None
+) -> list[str]:
+    """The image files below `folder`, as sorted posix paths from it; hidden ones are left out.
+
+    Args:
+        folder: where to look.
+        is_wanted: whether a file of a name is listed, in the place of `is_image`.
+    """
+    is_wanted = is_wanted or is_image
+    if is_remote(folder):
+        return [name for name in list_files(folder) if is_wanted(name.rpartition("/")[2])
+                and not any(part.startswith(_HIDDEN) for part in name.split("/"))]
     found: list[str] = []
     visited: set[str] = set()
     for place, folders, files in os.walk(folder, followlinks=True):
@@ -25,9 +39,10 @@ def list_images(folder: Path) -> list[str]:
             folders.clear()
             continue
         visited.add(real)
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        inside = Path(place).relative_to(folder)
-        found += [(inside / name).as_posix() for name in files if is_image(name)]
+        folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
+        inside = Path(place).relative_to(folder).as_posix()
+        start = "" if inside == "." else f"{inside}/"
+        found += [start + name for name in files if is_wanted(name)]
     return sorted(found)
 
 
@@ -37,7 +52,7 @@ def is_image(name: str) -> bool:
     >>> is_image("ISIC_0024306.JPG"), is_image("metadata.csv"), is_image("._ISIC_0024306.jpg")
     (True, False, False)
     """
-    return not name.startswith(".") and PurePosixPath(name).suffix.lower() in SUFFIXES
+    return not name.startswith(".") and splitext(name)[1].lower() in SUFFIXES
 
 
 def strip_suffix(name: str) -> str:
@@ -46,7 +61,18 @@ def strip_suffix(name: str) -> str:
     >>> strip_suffix("ISIC_0024306.JPG"), strip_suffix("lesion 1.5")
     ('ISIC_0024306', 'lesion 1.5')
     """
-    return name[: -len(PurePosixPath(name).suffix)] if is_image(name) else name
+    stem, suffix = splitext(name)
+    return stem if suffix.lower() in SUFFIXES and not name.startswith(".") else name
+
+
+def name_stem(path: str) -> str:
+    """The id in the name of a file.
+
+    >>> name_stem("images/part 1/ISIC_0024306.jpg")
+    'ISIC_0024306'
+    """
+    # Text, not `PurePosixPath`: of half a million paths that takes a second, not ten.
+    return strip_suffix(basename(path))
 
 
 def match_images(ids: Iterable[str], images: list[str], folder: Path) -> dict[str, str]:
@@ -65,7 +91,7 @@ def group_by_stem(images: list[str]) -> dict[str, list[str]]:
     """The image files of each file name without extension."""
     by_stem = defaultdict(list)
     for path in images:
-        by_stem[strip_suffix(PurePosixPath(path).name)].append(path)
+        by_stem[name_stem(path)].append(path)
     return by_stem
 
 

@@ -29,8 +29,12 @@ class InputsTable:
     """`isic_id`, `column`, `value`, `reason` of values set to missing or clamped."""
 
 
-def read_inputs(path: Path) -> InputsTable:
+def read_inputs(path: Path, *, is_private: bool = False) -> InputsTable:
     """Read a CSV, TSV or Parquet table of `isic_id` and input columns.
+
+    Args:
+        path: the table.
+        is_private: whether an error must not quote it, for it may name a patient.
 
     Raises:
         SourceError: it cannot be read, has no `isic_id`, a row has no id, or an id several rows.
@@ -40,14 +44,15 @@ def read_inputs(path: Path) -> InputsTable:
     if "isic_id" not in (names := read_header(path)):
         raise SourceError(f"{path}: no column 'isic_id' to join images by; it has "
                           f"{list_some(names) or 'none'}")
-    table = read_table(path)
+    table = read_table(path, is_private=is_private)
     table["isic_id"] = table["isic_id"].map(strip_suffix)
     if empty := int((table["isic_id"] == "").sum()):
         raise SourceError(f"{path}: {empty} rows have no isic_id; fill it in")
     repeated = table["isic_id"][table["isic_id"].duplicated()].unique()
     if len(repeated):
-        raise SourceError(f"{path}: {len(repeated)} ids stand in more than one row: "
-                          f"{list_some(repeated)}; keep one row an id")
+        which = "" if is_private else f": {list_some(repeated)}"
+        raise SourceError(f"{path}: {len(repeated)} ids stand in more than one row{which}; keep "
+                          "one row an id")
     valid = validate_rows(table[["isic_id", *filter(_is_input, names)]])
     known = [name for name in map(str, valid.rows) if _is_input(name)]
     return InputsTable(rows=valid.rows.set_index("isic_id")[known], adjusted=valid.adjusted)

@@ -44,7 +44,7 @@ def find_addresses(
     by_source = {part.name: part.addresses for part in parts}
     sources = rows["locator"].str.partition("/")[0]
     return {isic_id: by_source[source][isic_id]
-            for isic_id, source in zip(rows["isic_id"], sources, strict=True)}
+            for isic_id, source in zip(rows["isic_id"].tolist(), sources.tolist(), strict=True)}
 
 
 def _refuse_different(clashing: pd.DataFrame, parts: Sequence[SourcePart]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 DROPPED = ("isic_id", "reason", "detail")
@@ -25,6 +26,14 @@ def name_rows(
     return rows[list(columns)].astype(str)
 
 
+def are_among(ids: pd.Series, known: pd.Series) -> np.ndarray:
+    """(N,) bool, true where an id is one of `known`.
+
+    As `ids.isin(known)`, which makes a Python object of each of `known`.
+    """
+    return pd.Index(known.unique()).get_indexer(pd.Index(ids)) >= 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class RawSource:
     """What a layout's reader hands on."""
@@ -41,6 +50,9 @@ class RawSource:
     """Rows that the reader left out: `isic_id`, `reason`, `detail`."""
     adjusted: pd.DataFrame = field(default_factory=lambda: no_rows(ADJUSTED))
     """Values that the reader set to missing: `isic_id`, `column`, `value`, `reason`."""
+    is_private: bool = False
+    """Whether ids and paths may name a patient: ids are then replaced by pseudonyms, and paths
+    and the name of the folder stay out of the cohort."""
 
 
 @dataclass(frozen=True, kw_only=True)

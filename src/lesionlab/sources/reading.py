@@ -15,10 +15,11 @@ from lesionlab.core.terms import COLUMNS
 from lesionlab.imaging.addresses import ImageAddress
 from lesionlab.sources.joining import find_addresses, join_parts
 from lesionlab.sources.layouts import read_layout
-from lesionlab.sources.raw_source import TableColumns
+from lesionlab.sources.pseudonyms import Pseudonyms, hide_persons
+from lesionlab.sources.raw_source import TableColumns, are_among
 from lesionlab.sources.source_part import SourcePart, read_part
 
-__all__ = ["SourceInfo", "SourceRead", "TableColumns", "read_sources"]
+__all__ = ["SourceInfo", "SourceRead", "TableColumns", "count_licences", "read_sources"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +27,10 @@ class SourceInfo:
     """One source, for the manifest."""
 
     name: str
-    """Folder name, made unique; the first part of its rows' `locator`."""
+    """Folder name, or `dicom`, made unique; the first part of its rows' `locator`."""
     layout: str
     path: Path
-    """As it was given."""
+    """As it was given; the layout's name where it may name a patient."""
     num_rows: int
     """Rows read, those dropped later included."""
     licences: dict[str, int]
@@ -55,18 +56,31 @@ class SourceRead:
 
 
 def read_sources(
-    paths: Sequence[Path], *, columns: TableColumns | None = None
+    paths: Sequence[Path], *, columns: TableColumns | None = None,
+    pseudonym_key: Path | None = None,
 ) -> SourceRead:
-    """Read every path by its layout and join them by id; `columns` names a table's own columns.
+    """Read every path by its layout and join them by id.
+
+    Args:
+        paths: folders or tables.
+        columns: names of the columns of a table of the user's own.
+        pseudonym_key: file with the key of the pseudonyms that DICOM's ids are replaced by; by
+            default the user's own.
 
     Raises:
+        InputError: there is no such key.
         SourceError: a path has no known layout or cannot be read, an id has several image files
             or stands for different images in two sources, or no row is left.
     """
     real = _resolve_paths(paths)
     reads = [read_layout(path, columns) for path in real]
-    parts = [read_part(name, raw)
-             for name, (_, raw) in zip(_name_sources(real), reads, strict=True)]
+    if any(raw.is_private for _, raw in reads):
+        pseudonyms = Pseudonyms.load(pseudonym_key)
+        reads = [(layout, hide_persons(raw, pseudonyms) if raw.is_private else raw)
+                 for layout, raw in reads]
+    names = _name_sources([Path(layout) if raw.is_private else _folder(path)
+                           for path, (layout, raw) in zip(real, reads, strict=True)])
+    parts = [read_part(name, raw) for name, (_, raw) in zip(names, reads, strict=True)]
     rows, clashing = join_parts(parts)
     dropped = pd.concat([*(part.dropped for part in parts), clashing], ignore_index=True)
     if rows.empty:
@@ -77,10 +91,10 @@ def read_sources(
     return SourceRead(
         cohort=Cohort.from_frame(_tidy_columns(rows)),
         addresses=find_addresses(rows, parts),
-        sources=tuple(_describe_source(path, layout, part, rows)
-                      for path, part, (layout, _) in zip(paths, parts, reads, strict=True)),
+        sources=tuple(_describe_source(Path(layout) if raw.is_private else path, layout, part, rows)
+                      for path, part, (layout, raw) in zip(paths, parts, reads, strict=True)),
         dropped=dropped,
-        adjusted=adjusted[adjusted["isic_id"].isin(rows["isic_id"])].reset_index(drop=True),
+        adjusted=adjusted[are_among(adjusted["isic_id"], rows["isic_id"])].reset_index(drop=True),
         unlisted=pd.concat([part.unlisted for part in parts], ignore_index=True),
         own_columns=tuple(dict.fromkeys(name for part in parts for name in part.own_columns)))
 
@@ -95,12 +109,16 @@ def _resolve_paths(paths: Sequence[Path]) -> list[Path]:
     return real
 
 
-def _name_sources(paths: list[Path]) -> list[str]:
-    """The folder's name for each path; the second of a kind gets `_2`, and so on."""
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def _name_sources(folders: list[Path]) -> list[str]:
+    """The name of each folder; the second of a kind gets `_2`, and so on."""
     names: list[str] = []
-    for path in paths:
-        stem = (path if path.is_dir() else path.parent).name or "source"
-        tries = [stem, *(f"{stem}_{number}" for number in range(2, len(paths) + 1))]
+    for folder in folders:
+        stem = folder.name or "source"
+        tries = [stem, *(f"{stem}_{number}" for number in range(2, len(folders) + 1))]
         names.append(next(name for name in tries if name not in names))
     return names
 
@@ -110,9 +128,14 @@ def _describe_source(
 ) -> SourceInfo:
     kept = rows[rows["locator"].str.startswith(f"{part.name}/")]
     licences = kept.get("copyright_license", pd.Series(pd.NA, index=kept.index))
-    counts = licences.fillna("not stated").value_counts().sort_index()
     return SourceInfo(name=part.name, layout=layout, path=path, num_rows=part.num_rows,
-                      licences={str(name): int(count) for name, count in counts.items()})
+                      licences=count_licences(licences))
+
+
+def count_licences(licences: pd.Series) -> dict[str, int]:
+    """Rows by licence, by name; `not stated` where it is missing."""
+    counts = licences.fillna("not stated").value_counts().sort_index()
+    return {str(name): int(count) for name, count in counts.items()}
 
 
 def _tidy_columns(rows: pd.DataFrame) -> pd.DataFrame:

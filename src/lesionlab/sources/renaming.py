@@ -50,11 +50,11 @@ def _diagnoses(rows: pd.DataFrame) -> list[pd.Series]:
     """The diagnosis as a path by each column that may give it, the leading one first."""
     old = _translate(_column(rows, "diagnosis"), vocabulary.DIAGNOSES)
     oldest = _translate(_column(rows, "benign_malignant"), vocabulary.MALIGNANCIES)
-    return [_join_levels(rows, DIAGNOSIS_LEVELS), old, oldest]
+    return [join_levels(rows, DIAGNOSIS_LEVELS), old, oldest]
 
 
 def _sites(rows: pd.DataFrame) -> dict[str, pd.Series]:
-    site = _first_known(_column(rows, "anatom_site"), _join_levels(rows, SITE_LEVELS))
+    site = _first_known(_column(rows, "anatom_site"), join_levels(rows, SITE_LEVELS))
     given = _first_known(_column(rows, "anatom_site_general"),
                          _column(rows, "anatom_site_general_challenge")).str.lower()
     general = given.where(site == "", "")
@@ -72,7 +72,7 @@ def _translate(values: pd.Series, terms: dict[str, str]) -> pd.Series:
     return values.str.lower().map(terms).fillna(values)
 
 
-def _join_levels(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
+def join_levels(rows: pd.DataFrame, names: tuple[str, ...]) -> pd.Series:
     """The levels of a hierarchy as one path, `Benign:Benign melanocytic proliferations:Nevus`."""
     levels = [_column(rows, name) for name in names]
     return reduce(lambda path, level: path + ":" + level, levels).str.rstrip(":")

@@ -7,22 +7,36 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lesionlab.core.terms import COLUMNS
-from lesionlab.sources.judging import IDS, NUMBERS, TERMS, judge_links, judge_number, judge_terms
-from lesionlab.sources.raw_source import ADJUSTED, DROPPED, name_rows, no_rows
+from lesionlab.sources.judging import (
+    IDS,
+    NUMBERS,
+    TERMS,
+    judge_links,
+    judge_number,
+    judge_terms,
+    judge_word,
+)
+from lesionlab.sources.raw_source import ADJUSTED, DROPPED, are_among, name_rows, no_rows
 from lesionlab.sources.renaming import RENAMED, find_ambiguous, find_conflicts, unify_fields
-
-ARCHIVE_TEXTS = ("attribution", "copyright_license", "source", "label")
-"""Text columns that we know and the schema does not."""
-
-ARCHIVE_NUMBERS = ("pixels_x", "pixels_y")
-"""Numeric columns that we know and the schema does not."""
-
-KNOWN = frozenset((*TERMS, *NUMBERS, *IDS, *RENAMED, *ARCHIVE_TEXTS, *ARCHIVE_NUMBERS, "dx",
-                   "isic_id"))
-"""Every column that is read as what its name says."""
 
 OURS = ("target", "locator", "file_bytes")
 """Columns that only lesionlab fills; a source's own of that name gets `_given` after it."""
+
+_OTHERS = [column for name, column in COLUMNS.items() if name not in
+           {*TERMS, *NUMBERS, *IDS, *RENAMED, *OURS, "dx", "isic_id"}]
+
+OTHER_TEXTS = tuple(column.name for column in _OTHERS
+                    if column.kind in ("text", "category") and not column.terms)
+"""Text columns that we know and the schema does not."""
+
+OTHER_WORDS = tuple(column.name for column in _OTHERS if column.kind == "boolean" or column.terms)
+"""Columns of a few values that we know and the schema does not."""
+
+OTHER_NUMBERS = tuple(column.name for column in _OTHERS if column.kind == "number")
+"""Numeric columns that we know and the schema does not."""
+
+KNOWN = frozenset((*COLUMNS, *TERMS, *NUMBERS, *RENAMED)) - set(OURS)
+"""Every column that is read as what its name says."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +80,14 @@ def validate_rows(rows: pd.DataFrame) -> ValidRows:
 def _judge_fields(fields: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Typed columns of the vocabulary, and the faults as adjusted values."""
     judged = judge_terms(fields)
-    texts = {name: _known(fields[name]) for name in (*IDS, *ARCHIVE_TEXTS) if name in fields}
+    texts = {name: _known(fields[name]) for name in (*IDS, *OTHER_TEXTS) if name in fields}
     if "dx" in fields:
         texts["dx"] = _known(fields["dx"].where(fields["dx"].isin(COLUMNS["dx"].terms), ""))
     numbers, notes = {}, []
-    for field in (*NUMBERS, *ARCHIVE_NUMBERS):
-        if field in fields:
-            numbers[_column(field)], reasons = judge_number(fields[field], field)
-            notes.append(_adjusted(fields, field, reasons.dropna()))
+    for field in [name for name in (*NUMBERS, *OTHER_NUMBERS, *OTHER_WORDS) if name in fields]:
+        judge = judge_word if field in OTHER_WORDS else judge_number
+        numbers[_column(field)], reasons = judge(fields[field], field)
+        notes.append(_adjusted(fields, field, reasons.dropna()))
     for key, found in judged.faults.groupby(["field", "reason"]):
         field, reason = map(str, key)
         rows = fields.index[found["row"]]
@@ -132,4 +146,4 @@ def _known(texts: pd.Series) -> pd.Series:
 
 def _without(rows: pd.DataFrame, dropped: list[pd.DataFrame]) -> pd.DataFrame:
     gone = pd.concat([part["isic_id"] for part in dropped])
-    return rows[~rows["isic_id"].isin(gone)].reset_index(drop=True)
+    return rows[~are_among(rows["isic_id"], gone)].reset_index(drop=True)

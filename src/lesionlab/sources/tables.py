@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +15,9 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from lesionlab.core.cohort import list_some
+from lesionlab.core.copies import fetch_file
 from lesionlab.core.errors import SourceError
+from lesionlab.core.remote import is_remote, list_folder
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".parquet")
 """Files that may be a table."""
@@ -23,8 +27,7 @@ _MISSING = ("na", "n/a", "nan", "null", "unknown")
 
 def find_tables(path: Path, *names: str) -> list[Path]:
     """The tables that have every column of `names`: `path` itself, or those directly in it."""
-    candidates = [path] if path.is_file() else sorted(path.iterdir())
-    tables = [file for file in candidates if file.is_file() and _is_table(file)]
+    tables = [file for file in ([path] if path.is_file() else _list_files(path)) if _is_table(file)]
     return [table for table in tables if set(names) <= set(read_header(table))]
 
 
@@ -49,32 +52,56 @@ def read_header(path: Path) -> list[str]:
     """
     if path.suffix.lower() == ".parquet":
         try:
-            return pq.read_schema(path).names
+            return pq.read_schema(fetch_file(path)).names
         except pa.ArrowInvalid as error:
             raise SourceError(f"{path}: not a Parquet file: {error}") from error
     first = _first_line(path)
-    return [name.strip() for name in next(csv.reader([first], delimiter=_separator(first)), [])]
+    try:
+        names = next(csv.reader([first], delimiter=_separator(first)), [])
+    except csv.Error:  # a line without end is no header
+        return []
+    return [name.strip() for name in names]
 
 
-def read_table(path: Path) -> pd.DataFrame:
+def read_table(
+    path: Path, names: Sequence[str] = (), *, is_private: bool = False
+) -> pd.DataFrame:
     """The table in `path` as stripped text; whatever means unknown is the empty text.
+
+    Args:
+        path: CSV, TSV or Parquet.
+        names: of the columns of a CSV whose first line is a row like the others.
+        is_private: whether an error must not quote the table, for it may name a patient.
 
     Raises:
         SourceError: it has no row, a column twice, a row of another length, or is not UTF-8.
     """
-    names = read_header(path)
+    has_header = not names
+    names = list(names) or read_header(path)
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise SourceError(f"{path}: the column {list_some(map(repr, twice))} stands there more "
                           f"than once; rename or remove the others")
     try:
-        table = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path, names)
+        table = (_read_parquet(path) if path.suffix.lower() == ".parquet"
+                 else _read_csv(path, names, has_header))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise SourceError(f"{path}: cannot be read as a table: {str(error).strip()}; "
-                          f"correct it, or save it anew as CSV in UTF-8") from error
+        what = "a line that is not shown" if is_private else str(error).strip()
+        raise SourceError(f"{path}: cannot be read as a table: {what}; correct it, or save it "
+                          "anew as CSV in UTF-8") from (None if is_private else error)
     if not table.num_rows:
         raise SourceError(f"{path}: the table has no row")
     return pa.Table.from_arrays([_clean(table[name]) for name in names], names=names).to_pandas()
+
+
+def _list_files(folder: Path) -> list[Path]:
+    """The files in a folder that may be tables; beside them may lie half a million images."""
+    if is_remote(folder):
+        return [folder / name for name in list_folder(folder) if name.lower().endswith(SUFFIXES)]
+    with os.scandir(folder) as entries:
+        return [folder / name for name in sorted(
+            entry.name for entry in entries
+            if entry.name.lower().endswith(SUFFIXES) and entry.is_file())]
 
 
 def _is_table(path: Path) -> bool:
@@ -83,7 +110,7 @@ def _is_table(path: Path) -> bool:
 
 def _first_line(path: Path) -> str:
     # What is not UTF-8 is refused when the whole table is read, where it can be said.
-    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+    with fetch_file(path).open(encoding="utf-8-sig", newline="", errors="replace") as file:
         return file.readline()
 
 
@@ -92,11 +119,11 @@ def _separator(header: str) -> str:
     return max(",;\t", key=header.count)
 
 
-def _read_csv(path: Path, names: list[str]) -> pa.Table:
+def _read_csv(path: Path, names: list[str], has_header: bool) -> pa.Table:
     return pacsv.read_csv(
-        path,
+        fetch_file(path),
         # Names are given, for the file's own may carry blanks.
-        read_options=pacsv.ReadOptions(column_names=names, skip_rows=1),
+        read_options=pacsv.ReadOptions(column_names=names, skip_rows=int(has_header)),
         parse_options=pacsv.ParseOptions(delimiter=_separator(_first_line(path)),
                                          newlines_in_values=True),
         convert_options=pacsv.ConvertOptions(
@@ -104,7 +131,7 @@ def _read_csv(path: Path, names: list[str]) -> pa.Table:
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    table = pq.read_table(path)
+    table = pq.read_table(fetch_file(path))
     return pa.Table.from_arrays([values.cast(pa.string()) for values in table.columns],
                                 names=table.column_names)
 

@@ -156,7 +156,8 @@ def _context(data: PreparedData, recipe: Recipe, num_folds: int) -> ReportContex
         title=f"{recipe.name} on {data.target}, {num_folds} folds", recipe=recipe.name,
         group_name="lesions" if has_lesions else "groups",
         digests={"data": data.digest, "split": data.split.digest, "recipe": recipe.digest},
-        licences=data.manifest["licences"], software_version=lesionlab.__version__)
+        licences=data.licences, attributions=data.attributions,
+        software_version=lesionlab.__version__)
 
 
 def _pack(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,22 +12,26 @@ import numpy as np
 import pandas as pd
 import platformdirs
 import pyarrow as pa
+from onnxruntime import InferenceSession
 
 from lesionlab.core import artifacts
-from lesionlab.dataset.store import ImageStore
+from lesionlab.dataset.store import ImageStore, decode_stored
 from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inference.session import open_session
 from lesionlab.inputs.views import VIEW_VERSION, draw_view
-from lesionlab.scaling import map_tasks, progress
+from lesionlab.scaling.executors import Executor, LocalExecutor
+from lesionlab.scaling.progress import progress
 from lesionlab.training.checked_files import find_checked, write_checked
-from lesionlab.training.sources import decode_stored
 
 BATCH_SIZE = 4
 """Squares of one run of the backbone; larger ones fall out of the processor's cache."""
+BUNDLE_BATCHES = 16
+"""Batches that travel together to another machine, some megabytes."""
 SHARD_BATCHES = 128
 """Batches that are written together; what a kill can cost."""
 SHARD = "features"
 """How the names of files of features begin."""
+_THREADS = LocalExecutor(workers="threads")
 
 
 def default_cache() -> Path:
@@ -42,9 +47,13 @@ class Views(Protocol):
         ...
 
     def draw(
-        self, store: ImageStore, keys: pd.Series, items: Sequence[tuple[int, str]]
+        self, pictures: Mapping[str, np.ndarray], keys: Mapping[str, str],
+        items: Sequence[tuple[int, str]],
     ) -> np.ndarray:
-        """(B, S, S, 3) uint8 of each (view, id); `keys` holds the digest of each stored image."""
+        """(B, S, S, 3) uint8 of each (view, id), of (H, W, 3) uint8 pictures by id.
+
+        `keys` holds the digest of each stored image by id.
+        """
         ...
 
 
@@ -61,13 +70,51 @@ class FeatureViews:
         return plain | ({"seed": self.seed, "view_version": VIEW_VERSION} if view else {})
 
     def draw(
-        self, store: ImageStore, keys: pd.Series, items: Sequence[tuple[int, str]]
+        self, pictures: Mapping[str, np.ndarray], keys: Mapping[str, str],
+        items: Sequence[tuple[int, str]],
     ) -> np.ndarray:
-        """(B, S, S, 3) uint8 of each (view, id), each picture decoded once."""
-        pictures = {name: decode_stored(store, name) for name in {name for _, name in items}}
+        """See `Views`."""
         return np.stack([
             draw_view(pictures[name], view, preprocessing=self.preprocessing, seed=self.seed,
-                      image_key=str(keys[name])) for view, name in items])
+                      image_key=keys[name]) for view, name in items])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Views that are computed in one run, with all that it takes to draw them anywhere."""
+
+    items: list[tuple[int, str]]
+    """View and `isic_id`."""
+    keys: dict[str, str]
+    """Digest of each stored image by id."""
+    jpegs: dict[str, bytes]
+    """Each stored image by id."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BatchRunner:
+    """What each worker does with a batch."""
+
+    graph: bytes
+    """As of `Embedder`."""
+    views: Views
+    folder: Path
+    """Of the store, to be named in errors."""
+
+    @cached_property
+    def _session(self) -> InferenceSession:
+        return open_session(self.graph)
+
+    def __call__(self, batch: Batch) -> np.ndarray:
+        """Features (B, D) float32 of the items.
+
+        Raises:
+            StoreError: a stored image does not decode.
+        """
+        pictures = {isic_id: decode_stored(self.folder, isic_id, jpeg)
+                    for isic_id, jpeg in batch.jpegs.items()}
+        squares = self.views.draw(pictures, batch.keys, batch.items)
+        return np.asarray(self._session.run(["features"], {"image": squares})[0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +131,7 @@ class Embedder:
     """Names the function that `graph` computes."""
     views: Views
     cache: Path
+    executor: Executor = _THREADS
 
     def folder(self, view: int) -> Path:
         """Where the features of one view are kept."""
@@ -116,15 +164,12 @@ class Embedder:
         self, store: ImageStore, keys: pd.Series, missing: list[tuple[int, str]]
     ) -> None:
         """Compute and keep the features of each missing (view, id)."""
-        session = open_session(self.graph)
-
-        def run_batch(batch: list[tuple[int, str]]) -> np.ndarray:
-            squares = self.views.draw(store, keys, batch)
-            return np.asarray(session.run(["features"], {"image": squares})[0])
-
         batches = [missing[k:k + BATCH_SIZE] for k in range(0, len(missing), BATCH_SIZE)]
+        run = BatchRunner(graph=self.graph, views=self.views, folder=store.folder)
         with progress(len(missing), "computing features", "views") as bar:
-            results = map_tasks(run_batch, batches, workers="threads")
+            # Read as they are needed: a worker may be on a machine that does not have the store.
+            results = self.executor.map(run, (_read_batch(store, keys, batch) for batch in batches),
+                                        bundle=BUNDLE_BATCHES)
             for start in range(0, len(batches), SHARD_BATCHES):
                 part = batches[start:start + SHARD_BATCHES]
                 features = []
@@ -150,6 +195,12 @@ class Embedder:
             with pa.ipc.new_file(sink, table.schema) as writer:
                 writer.write_table(table)
             write_checked(self.folder(int(view)), SHARD, ".arrow", sink.getvalue().to_pybytes())
+
+
+def _read_batch(store: ImageStore, keys: pd.Series, items: list[tuple[int, str]]) -> Batch:
+    names = {isic_id for _, isic_id in items}
+    return Batch(items=items, keys={isic_id: str(keys[isic_id]) for isic_id in names},
+                 jpegs={isic_id: store.read(isic_id) for isic_id in names})
 
 
 def _map_shards(folder: Path) -> dict[str, np.ndarray]:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pandas as pd
 import lesionlab
 from lesionlab.core import artifacts
 from lesionlab.core.errors import StoreError
+from lesionlab.core.licences import explain_licences
 from lesionlab.core.predictions import Predictions
 from lesionlab.core.recipe import Recipe
 from lesionlab.core.terms import RESEARCH_USE
@@ -163,10 +165,10 @@ def _check_parity(bundle: ModelBundle, parts: _Parts) -> float:
     """
     rows = parts.data.rows("valid").iloc[:PARITY_ROWS]
     ids = [str(isic_id) for isic_id in rows.index]
+    reads = [partial(parts.data.store.read, isic_id) for isic_id in ids]
 
     def run(model: ModelBundle) -> np.ndarray:
-        return run_bundle(model, len(ids), lambda k: parts.data.store.read(ids[k]),
-                          rows.reset_index(drop=True))[0].astype(np.float64)
+        return run_bundle(model, reads, rows.reset_index(drop=True))[0].astype(np.float64)
 
     expected = np.mean([temper(run(member.bundle), parts.temperature)
                         for member in parts.members], axis=0)
@@ -204,5 +206,7 @@ def _manifest(parts: _Parts) -> dict[str, Any]:
             "weights": member.bundle.manifest["weights"],
         } for member in parts.members],
         "calibration": _describe_calibration(parts),
-        "licences": data.manifest["licences"],
+        "licences": data.licences,
+        "attributions": data.attributions,
+        "licence_note": explain_licences(data.licences),
     }

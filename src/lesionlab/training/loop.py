@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from lesionlab.core.recipe import Recipe
 from lesionlab.models.networks import Network
-from lesionlab.scaling import progress
+from lesionlab.scaling.progress import progress
 from lesionlab.training.checkpoint import CheckpointFolder
 from lesionlab.training.judging import RoleInput, find_logits, judge, score_epoch
 from lesionlab.training.objective import (

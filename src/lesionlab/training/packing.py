@@ -15,6 +15,7 @@ import lesionlab
 from lesionlab.core import artifacts
 from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import BundleError
+from lesionlab.core.licences import explain_licences
 from lesionlab.core.predictions import Predictions
 from lesionlab.core.recipe import Recipe
 from lesionlab.core.terms import COLUMNS, RESEARCH_USE
@@ -157,5 +158,7 @@ def _manifest(parts: TrainedParts, data: PreparedData) -> dict[str, Any]:
                     "recipe": parts.recipe.digest},
         "training": data.manifest["counts"]["roles"],
         "weights": parts.model.describe()["weights"],
-        "licences": data.manifest["licences"],
+        "licences": data.licences,
+        "attributions": data.attributions,
+        "licence_note": explain_licences(data.licences),
     }

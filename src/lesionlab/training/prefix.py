@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -17,14 +16,13 @@ from lesionlab.core import artifacts
 from lesionlab.core.errors import InputError
 from lesionlab.core.recipe import Recipe
 from lesionlab.dataset.prepared import PreparedData
-from lesionlab.dataset.store import ImageStore
 from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inputs.augmentation import TRANSFORM_VERSION, draw_transforms, hash_keys
 from lesionlab.models.exporting import export_module
 from lesionlab.models.networks import Network
 from lesionlab.training.checked_files import find_or_write
 from lesionlab.training.embedding import Embedder
-from lesionlab.training.sources import MapSource, apply_transforms, decode_stored, widen
+from lesionlab.training.sources import MapSource, apply_transforms, widen
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,16 +55,16 @@ class TransformedViews:
             "augmentation": self.augmentation, "seed": self.seed, "version": TRANSFORM_VERSION}
 
     def draw(
-        self, store: ImageStore, keys: pd.Series, items: Sequence[tuple[int, str]]
+        self, pictures: Mapping[str, np.ndarray], keys: Mapping[str, str],
+        items: Sequence[tuple[int, str]],
     ) -> np.ndarray:
-        """(B, S, S, 3) uint8 of each (view, id), each picture decoded once."""
+        """See `embedding.Views`."""
         plain = Preprocessing(size_px=self.size_px, decode_side=self.decode_side)
         wide = widen(plain)
         names = {name for _, name in items}
-        pictures = {name: decode_stored(store, name) for name in names}
         squares = {name: torch.from_numpy(wide.apply(pictures[name]))
                    for name in {name for view, name in items if view}}
-        hashed = dict(zip(names, hash_keys([str(keys[name]) for name in names]), strict=True))
+        hashed = dict(zip(names, hash_keys([keys[name] for name in names]), strict=True))
 
         def draw(view: int, name: str) -> np.ndarray:
             if view == 0:

@@ -28,7 +28,7 @@ from lesionlab.models.perceptron import (
     one_thread,
     run_epoch,
 )
-from lesionlab.scaling import progress
+from lesionlab.scaling.progress import progress
 
 STD_FLOOR = 0.01
 """Added to standard deviations, so that what hardly varies cannot dominate a new image."""

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from lesionlab.core.errors import DecodeError, StoreError
-from lesionlab.dataset.store import ImageStore
+from lesionlab.dataset.store import ImageStore, decode_stored
 from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inputs.augmentation import Transforms, draw_transforms, hash_keys
-from lesionlab.scaling import map_tasks, progress
+from lesionlab.scaling.progress import progress
+from lesionlab.scaling.workers import map_tasks
 
 MARGIN = 1.15
 """How much larger than a view the square is that it is cut from, so that crops stay sharp."""
@@ -139,7 +139,8 @@ def _decode_all(
 ) -> Tensor:
     """(N, S, S, 3) uint8, decoded in threads."""
     def decode(names: list[str]) -> np.ndarray:
-        return np.stack([preprocessing.apply(decode_stored(store, name)) for name in names])
+        return np.stack([preprocessing.apply(decode_stored(store.folder, name, store.read(name)))
+                         for name in names])
 
     side = preprocessing.size_px
     squares = torch.empty((len(ids), side, side, 3), dtype=torch.uint8)
@@ -151,16 +152,3 @@ def _decode_all(
             done += len(chunk)
             bar.update(len(chunk))
     return squares
-
-
-def decode_stored(store: ImageStore, isic_id: str) -> np.ndarray:
-    """(H, W, 3) uint8 pixels of a stored image.
-
-    Raises:
-        StoreError: it does not decode.
-    """
-    try:
-        return store.decode(isic_id)
-    except DecodeError as error:
-        raise StoreError(f"{store.folder}: the image {isic_id} does not decode ({error}); "
-                         "prepare the data again") from error

@@ -1,23 +1,23 @@
-"""Mapping a function over tasks in parallel, in order and in bounded memory."""
+"""Mapping a function over tasks in threads or processes, in order and in bounded memory."""
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from operator import length_hint
 from threading import Thread
 from typing import Literal, TypeVar
 
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor as ProcessPool
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Workers = Literal["processes", "threads"]
 
 
 def available_cpus() -> int:
@@ -26,8 +26,8 @@ def available_cpus() -> int:
 
 
 def map_tasks(
-    function: Callable[[Task], Result], tasks: Sequence[Task], *, num_workers: int | None = None,
-    workers: Literal["processes", "threads"] = "processes",
+    function: Callable[[Task], Result], tasks: Iterable[Task], *, num_workers: int | None = None,
+    workers: Workers = "processes",
 ) -> Iterator[Result]:
     """Yield `function(task)` for each task, in order.
 
@@ -36,11 +36,12 @@ def map_tasks(
 
     Args:
         function: for processes, one of a module; its arguments and results are pickled.
-        tasks: any number of tasks.
+        tasks: any number of tasks, drawn as they are needed.
         num_workers: by default one a processor, and never more than tasks.
         workers: `threads` where the work is done outside Python's lock, as in onnxruntime.
     """
-    count = min(num_workers or available_cpus(), len(tasks))
+    wanted = num_workers or available_cpus()
+    count = min(wanted, length_hint(tasks, wanted))
     if count <= 1:
         yield from map(function, tasks)
         return
@@ -64,7 +65,7 @@ def _follow(parent: int) -> None:
 
 
 def _run_window(
-    pool: Executor, function: Callable[[Task], Result], tasks: Sequence[Task], width: int
+    pool: Executor, function: Callable[[Task], Result], tasks: Iterable[Task], width: int
 ) -> Iterator[Result]:
     """Yield results in order with at most `width` tasks submitted and not yet yielded."""
     pending: deque[Future[Result]] = deque()
@@ -78,15 +79,3 @@ def _run_window(
     finally:
         for future in pending:
             future.cancel()
-
-
-def progress(total: int, label: str, unit: str = "images") -> tqdm:
-    """A progress bar on stderr that appears after two seconds, on a terminal or in a notebook."""
-    is_hidden = not (sys.stderr.isatty() or _is_notebook())
-    return tqdm(total=total, desc=label, unit=f" {unit}", delay=2, disable=is_hidden, leave=False)
-
-
-def _is_notebook() -> bool:
-    """Whether this process is the kernel of a notebook, not one that merely has the libraries."""
-    ipython = sys.modules.get("IPython")
-    return hasattr(ipython and ipython.get_ipython(), "kernel")

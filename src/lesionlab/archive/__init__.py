@@ -1,0 +1,1 @@
+"""Cohorts from the ISIC Archive: asked for, selected, downloaded."""

@@ -20,7 +20,7 @@ from lesionlab.imaging.preprocessing import Preprocessing
 from lesionlab.inference.session import open_session
 from lesionlab.models.backbones import build_backbone, embed_with_torch, export_backbone
 from lesionlab.recipes import image_frozen
-from lesionlab.scaling import available_cpus
+from lesionlab.scaling.workers import available_cpus
 from lesionlab.training.embedding import BATCH_SIZE, Embedder
 from measuring import parse_images, report, time_in_turn
 

@@ -32,12 +32,24 @@ def anonymous_mib(pid: int) -> float:
 
 
 def list_family(pid: int) -> list[int]:
-    """The process and those that it started."""
+    """The process and those that it started.
+
+    One that was just forked and runs no program of its own yet has its parent's memory, not more.
+    """
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         children = []
-    return [pid, *map(int, children)]
+    own = read_command(pid)
+    return [pid, *(int(child) for child in children if read_command(int(child)) not in (b"", own))]
+
+
+def read_command(pid: int) -> bytes:
+    """The command line of a process; empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def follow(command: list[str], started: Path) -> tuple[int, float, float]:

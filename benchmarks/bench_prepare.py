@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lesionlab.dataset.screening import screen_files
+from lesionlab.dataset.screening import screen_images
+from lesionlab.imaging.addresses import ImageAddress
 from lesionlab.imaging.decoding import DEFAULT_LIMITS
+from lesionlab.scaling.executors import LocalExecutor
 from measuring import parse_images, report, time_in_turn
 
 SIZE_PX = 256
@@ -33,7 +35,9 @@ def loop_with_pillow(files: dict[str, Path]) -> None:
 def screen(files: dict[str, Path], workers: int) -> None:
     """All that prepare does with a file: check, decode, hash, thumbnail, keep."""
     folder = Path(tempfile.mkdtemp())
-    screen_files(folder, files, size_px=SIZE_PX, limits=DEFAULT_LIMITS, num_workers=workers)
+    addresses = {name: ImageAddress(path=path) for name, path in files.items()}
+    screen_images(folder, addresses, size_px=SIZE_PX, limits=DEFAULT_LIMITS,
+                  executor=LocalExecutor(num_workers=workers))
     shutil.rmtree(folder)
 
 

@@ -16,8 +16,9 @@ EXTRA_TRAIN = ["lightgbm", "lightning_fabric", "onnx", "onnxmltools", "onnxscrip
                "skl2onnx", "timm", "torch", "torchvision"]
 HEAVY = ["matplotlib", "onnxruntime", "pandas", "pyarrow", "scipy", "sklearn", "torch"]
 CORE_MODULES = [
-    "lesionlab", "lesionlab.archive.fetching", "lesionlab.auditing.report", "lesionlab.cli.main", "lesionlab.dataset.building",
-    "lesionlab.evaluation.comparing", "lesionlab.evaluation.report",
+    "lesionlab", "lesionlab.archive.fetching", "lesionlab.auditing.report",
+    "lesionlab.cli.main", "lesionlab.dataset.building", "lesionlab.evaluation.comparing",
+    "lesionlab.evaluation.report",
     "lesionlab.inference.comparing", "lesionlab.inference.predicting",
     "lesionlab.inference.scoring", "lesionlab.phantoms.making"]
 
@@ -57,8 +58,8 @@ def test_the_core_does_not_import_the_extra_train():
 def test_help_works_without_the_extra_train():
     done = run_python(SHOW_HELP, absent=EXTRA_TRAIN)
     assert (done.returncode, done.stderr) == (0, "")
-    commands = ["fetch", "phantom", "prepare", "audit", "recipes", "train", "study", "evaluate", "compare",
-                "predict"]
+    commands = ["fetch", "phantom", "prepare", "audit", "recipes", "train", "study",
+                "evaluate", "compare", "predict"]
     assert [name for name in commands if f"\n  {name} " not in done.stdout] == []
 
 

@@ -71,14 +71,15 @@ def test_each_pause_is_longer_than_the_one_before(pauses: list[float]) -> None:
     assert 0.75 <= pauses[0] <= 1.25 and 12 <= pauses[-1] <= 20
 
 
-@pytest.mark.parametrize("text", ["40", format_datetime(datetime.now(UTC) + timedelta(hours=1))])
+@pytest.mark.parametrize("is_date", [False, True])
 def test_the_server_says_how_long_to_wait(
-    text: str, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+    is_date: bool, pauses: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_WAIT_S", 4000.0)
+    text = format_datetime(datetime.now(UTC) + timedelta(hours=1)) if is_date else "40"
     client, _ = make_client(answer(429, Retry_After=text), answer())
     client.repeat(lambda: client.ask(URL))
-    assert pauses == [40.0] if text == "40" else 3000 < pauses[0] <= 3600
+    assert 3000 < pauses[0] <= 3600 if is_date else pauses == [40.0]
 
 
 @pytest.mark.parametrize("text", ["soon", "-5", "1.5", "", "0", "Tue, 01 Jan 2019 00:00:00 GMT"])

@@ -9,9 +9,10 @@ import timm
 import torch
 from torch import nn
 
-from conftest import TrainSmall
+from conftest import SMALL_SETTINGS
 from lesionlab.core.errors import RecipeError, WeightsError
 from lesionlab.core.recipe import ImageSettings, ModelSettings
+from lesionlab.dataset.prepared import PreparedData
 from lesionlab.models.backbones import (
     FrozenBackbone,
     backbone_key,
@@ -21,6 +22,8 @@ from lesionlab.models.backbones import (
     find_stages,
     pool_map,
 )
+from lesionlab.recipes import find_recipe
+from lesionlab.training.features import open_backbone
 
 LITE0 = ModelSettings(backbone="tf_efficientnet_lite0")
 
@@ -96,11 +99,12 @@ def test_a_map_is_pooled_to_mean_deviation_and_centre() -> None:
 
 @pytest.mark.slow
 def test_the_export_equals_torch_at_any_batch(
-    train_small: TrainSmall, cache: Path, lite0: FrozenBackbone
+    prepared: PreparedData, cache: Path, lite0: FrozenBackbone
 ) -> None:
-    train_small("image_frozen")
-    path = next((cache / "backbones").glob("*.onnx"))
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    recipe = find_recipe("image_frozen").with_settings(SMALL_SETTINGS["image_frozen"])
+    exported = open_backbone(recipe, prepared, cache)[1]
+    assert exported is not None
+    session = onnxruntime.InferenceSession(exported.graph, providers=["CPUExecutionProvider"])
     for num_images in (1, 2, 5):
         pixels = squares(num_images)
         found, = session.run(["features"], {"image": pixels})

@@ -17,6 +17,8 @@ def archive(tmp_path: Path) -> Path:
     with h5py.File(path, "w") as file:
         file["ISIC_1"] = np.void(b"\xff\xd8one")
         file["ISIC_2"] = np.frombuffer(b"\xff\xd8two\0", np.uint8)
+        file["text"] = "text of any length"
+        file["empty"] = h5py.Empty("u1")
         file.create_group("folder")
     return path
 
@@ -26,7 +28,7 @@ def test_an_address_reads_its_own_member_of_an_hdf5_file(archive: Path) -> None:
     assert ImageAddress(path=archive, member="ISIC_2").read() == b"\xff\xd8two\0"
 
 
-@pytest.mark.parametrize("member", ["ISIC_3", "folder"])
+@pytest.mark.parametrize("member", ["ISIC_3", "folder", "text", "empty"])
 def test_a_member_that_is_no_image_is_named(archive: Path, member: str) -> None:
     with pytest.raises(DecodeError, match=f"holds no image '{member}'") as caught:
         ImageAddress(path=archive, member=member).read()
@@ -47,6 +49,19 @@ def test_a_file_that_is_no_hdf5_cannot_be_read(tmp_path: Path, data: bytes | Non
     with pytest.raises(DecodeError) as caught:
         ImageAddress(path=path, member="ISIC_1").read()
     assert caught.value.reason == "unreadable"
+
+
+@pytest.mark.parametrize("byte", [0, 0x86, 0xFF])
+def test_a_damaged_file_gives_its_members_or_a_reason(archive: Path, byte: int) -> None:
+    data = archive.read_bytes()
+    for place in range(8, len(data), 29):
+        path = archive.with_stem(f"damaged-{place}")  # another name, for it stays open
+        path.write_bytes(data[:place] + bytes([byte]) + data[place + 1:])
+        for member in ("ISIC_1", "ISIC_2", "text"):
+            try:
+                ImageAddress(path=path, member=member).read()
+            except DecodeError as error:
+                assert error.reason in ("corrupt", "unreadable", "too_large_file")
 
 
 def test_the_member_is_the_frame_of_other_files(tmp_path: Path) -> None:

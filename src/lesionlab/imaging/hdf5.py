@@ -12,6 +12,9 @@ from lesionlab.core.copies import fetch_file
 from lesionlab.core.errors import DecodeError, RemoteError
 from lesionlab.imaging.decoding import DecodeLimits, check_num_bytes
 
+_DAMAGE = (OSError, RuntimeError, LookupError, TypeError, ValueError)
+"""What h5py raises for damaged files, the last where HDF5's own message is no text either."""
+
 
 def is_hdf5(path: Path) -> bool:
     """Whether a file of this name is taken for HDF5.
@@ -30,13 +33,15 @@ def read_dataset(path: Path, name: str, limits: DecodeLimits) -> bytes:
     """
     try:
         found = _open(path).get(name)
-        if not isinstance(found, h5py.Dataset):
+        # Of text of any length HDF5 reads whatever address a damaged file gives, to the end of the
+        # process; what is empty has no number of bytes.
+        if not isinstance(found, h5py.Dataset) or found.dtype.hasobject or found.shape is None:
             raise DecodeError("corrupt", f"{path} holds no image {name!r}; download it again")
         check_num_bytes(found.nbytes, limits)
         return np.asarray(found[()]).tobytes()
-    except RemoteError:
+    except (DecodeError, RemoteError):
         raise
-    except OSError as error:
+    except _DAMAGE as error:
         raise _unreadable(path, error) from error
 
 
@@ -50,7 +55,7 @@ def list_datasets(path: Path) -> list[str]:
     try:
         with h5py.File(copy, "r") as file:
             return list(file)
-    except (OSError, RuntimeError) as error:  # the latter for a damaged index
+    except _DAMAGE as error:
         raise _unreadable(path, error) from error
 
 

@@ -8,7 +8,12 @@ from posixpath import dirname
 
 import pandas as pd
 
-from lesionlab.sources.image_files import group_by_stem, list_images, refuse_several
+from lesionlab.sources.image_files import (
+    group_by_stem,
+    list_images,
+    refuse_several,
+    refuse_undecodable,
+)
 from lesionlab.sources.raw_source import RawSource, TableColumns
 
 _ROLES = re.compile(r"train(ing)?|valid(ation)?|val|test|images?|masks?|.*part_?\d+"
@@ -30,9 +35,11 @@ def read_class_folders(path: Path, _: TableColumns | None) -> RawSource:
     """A row per image: its name is the id, its folder's name the label.
 
     Raises:
-        SourceError: two folders hold a file of the same name.
+        SourceError: two folders hold a file of the same name, or a name is not UTF-8.
     """
-    by_stem = group_by_stem(list_images(path))
+    images = list_images(path)
+    refuse_undecodable(images, path)
+    by_stem = group_by_stem(images)
     refuse_several(by_stem, path)
     paths = {name: files[0] for name, files in sorted(by_stem.items())}
     rows = pd.DataFrame({"isic_id": list(paths),

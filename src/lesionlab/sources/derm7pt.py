@@ -83,7 +83,7 @@ def _read_indexes(file: Path) -> list[str]:
     table = read_table(file)
     if "indexes" not in table:
         raise SourceError(f"{file}: no column 'indexes'; download it anew")
-    wrong = table["indexes"][~table["indexes"].str.fullmatch(r"\d+")]
+    wrong = table["indexes"][~table["indexes"].str.fullmatch(r"\d{1,9}")]
     if len(wrong):
-        raise SourceError(f"{file}: {wrong.iloc[0]!r} is no index of a case; download it anew")
+        raise SourceError(f"{file}: {wrong.iloc[0][:20]!r} is no index of a case; download it anew")
     return table["indexes"].tolist()

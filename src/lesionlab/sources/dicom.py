@@ -103,6 +103,8 @@ def is_dicom_file(path: Path) -> bool:
         return False
     if path.suffix.lower() in _SUFFIXES:
         return True
+    if not path.is_file():  # a pipe would keep whoever reads it waiting
+        return False
     try:
         with path.open("rb") as file:
             return is_dicom(file.read(132))

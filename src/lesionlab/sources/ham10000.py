@@ -8,6 +8,7 @@ import pandas as pd
 
 from lesionlab.sources import vocabulary
 from lesionlab.sources.isic_client import TABLE_NAME
+from lesionlab.sources.part_tables import map_texts
 from lesionlab.sources.raw_source import ADJUSTED, DROPPED, RawSource, TableColumns, name_rows
 from lesionlab.sources.tables import find_tables, only_table, read_table
 
@@ -72,9 +73,9 @@ def _join(isic: pd.DataFrame, ham: pd.DataFrame, folder: Path) -> RawSource:
                          detail="only HAM10000's table has it")]
     given = ham[is_known].drop_duplicates().drop_duplicates("image_id", keep=False)
     given = given.set_index("image_id")
-    rows = isic.assign(**{
-        ours: isic["isic_id"].map(_column(given, theirs)).fillna("")
-        for ours, theirs in (("source", "dataset"), ("dx", "dx"))})
+    words = {ours: {str(name): text for name, text in _column(given, theirs).items()}
+             for ours, theirs in (("source", "dataset"), ("dx", "dx"))}
+    rows = isic.assign(**{ours: map_texts(isic["isic_id"], text) for ours, text in words.items()})
     rows["dx"] = rows["dx"].str.lower()
     meant = rows["dx"].map(vocabulary.HAM_DIAGNOSES).fillna("").str.split(":").str[0]
     stated = _column(rows, "diagnosis_1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,8 @@ SUFFIXES = frozenset((".avif", ".bmp", ".dcm", ".dicom", ".gif", ".heic", ".jfif
                       ".jpg", ".png", ".tif", ".tiff", ".webp"))
 """What an image file ends in, in lower case; screening says which of them cannot be decoded."""
 _HIDDEN = (".", "__MACOSX")
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+"""What Python puts in the place of bytes of a name that are not UTF-8."""
 
 
 def list_images(
@@ -102,3 +105,11 @@ def refuse_several(paths_of: Mapping[str, list[str]], folder: Path) -> None:
         raise SourceError(join_problems(
             f"{folder}: {len(several)} ids have more than one image file; keep one of each",
             several))
+
+
+def refuse_undecodable(names: Iterable[str], folder: Path) -> None:
+    """Raise SourceError if a path from `folder` is not UTF-8, for no table could hold it."""
+    odd = [ascii(str(folder / name)) for name in names if _NOT_UTF8.search(name)]
+    if odd:
+        raise SourceError(f"{len(odd)} files or folders have names that are not UTF-8: "
+                          f"{list_some(odd)}; rename them")

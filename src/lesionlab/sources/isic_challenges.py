@@ -156,7 +156,8 @@ def _finish(path: Path, table: pd.DataFrame, wording: Wording, dropped: pd.DataF
 
 
 def _find_2016(path: Path) -> list[Path]:
-    return [table for table in find_parts(path) if _is_2016(read_header(table))]
+    return [table for table in find_parts(path)
+            if table.suffix.lower() != ".parquet" and _is_2016(read_header(table))]
 
 
 def _is_2016(first: list[str]) -> bool:

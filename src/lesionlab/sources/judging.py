@@ -181,6 +181,8 @@ def _judge_number(text: str, field: str) -> tuple[float | None, str | None]:
         number = float(getattr(MetadataRow(**{field: text}, **context), field))
     except ValidationError as error:
         return None, _name_faults(error)[field]
+    except OverflowError:  # the schema takes integers of any length
+        return None, "out_of_range"
     if field == "age" and text != "85+" and float(text) > number:
         return number, "above_85"
     return _check_range(number, "age_approx" if field == "age" else field)

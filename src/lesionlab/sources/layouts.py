@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lesionlab.core.cohort import list_some
-from lesionlab.core.errors import SourceError
+from lesionlab.core.errors import LesionLabError, SourceError
 from lesionlab.core.remote import exists
 from lesionlab.sources import isic_challenges as challenges
 from lesionlab.sources import research_sets as research
@@ -84,11 +84,19 @@ def read_layout(path: Path, columns: TableColumns | None) -> tuple[str, RawSourc
     Raises:
         SourceError: there is nothing at `path`, it has no known layout, or it cannot be read.
     """
-    if not exists(path):
-        raise SourceError(f"{path}: there is no such file or folder")
-    for name, layout in LAYOUTS.items():
-        if layout.find(path, columns):
-            return name, layout.read(path, columns)
+    try:
+        if not exists(path):
+            raise SourceError(f"{path}: there is no such file or folder")
+        if not (path.is_file() or path.is_dir()):
+            raise SourceError(f"{path}: is no file and no folder; give one of them")
+        for name, layout in LAYOUTS.items():
+            if layout.find(path, columns):
+                return name, layout.read(path, columns)
+    except LesionLabError:
+        raise
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror or error}); check that its "
+                          "files may be read") from error
     lines = [f"{path}: no layout that lesionlab knows; looked for:",
              *(f"  - {layout.looks_for}" for layout in LAYOUTS.values()),
              f"found: {_describe(path, columns)}"]

@@ -61,4 +61,5 @@ def _add_classes(
     names, faulty = decode_one_hot(table[is_known], "isic_id", CLASSES)
     table = table.drop(columns=[*CLASSES])
     table["class"] = names.reindex(table.index).fillna("")
-    return table, faulty.assign(detail="lesion " + table["lesion_id"] + " " + faulty["detail"])
+    lesions = table["lesion_id"][faulty.index]  # `assign` would give an empty table more rows
+    return table, faulty.assign(detail="lesion " + lesions + " " + faulty["detail"])

@@ -12,7 +12,7 @@ from lesionlab.core.copies import fetch_file
 from lesionlab.core.errors import SourceError
 from lesionlab.sources.challenge_terms import PH2
 from lesionlab.sources.raw_source import RawSource, TableColumns
-from lesionlab.sources.tables import find_tables
+from lesionlab.sources.tables import find_tables, refuse_repeated
 from lesionlab.sources.wording import Wording, reword
 
 _BAR = re.compile(r"\|\|?")
@@ -35,11 +35,13 @@ def read_ph2(path: Path, _: TableColumns | None) -> RawSource:
     """A row for each line of the table; the legend below it is left out.
 
     Raises:
-        SourceError: a row has another number of fields than the header, or there is none.
+        SourceError: a row has another number of fields than the header, there is none, or a
+            column stands there twice.
     """
     table = _find_table(path)
     assert table is not None
-    lines = [_split_line(line) for line in _read_text(table).splitlines()
+    # Not `splitlines`: Latin-1 has more line ends than those by which the table was recognised.
+    lines = [_split_line(line) for line in _read_text(table).split("\n")
              if line.lstrip().startswith("||")]
     header, rows = lines[0], lines[1:]
     wrong = [" | ".join(row) for row in rows if len(row) != len(header)]
@@ -48,6 +50,7 @@ def read_ph2(path: Path, _: TableColumns | None) -> RawSource:
             "the table has no row")
         raise SourceError(f"{table}: {problem}; download it anew")
     names = [name if name else f"column_{place}" for place, name in enumerate(header)]
+    refuse_repeated(table, names)
     frame = pd.DataFrame(rows, columns=names, dtype=str)
     rows, adjusted = reword(frame, PH2_WORDING)
     return RawSource(rows=rows, folder=table.parent, adjusted=adjusted)

@@ -69,6 +69,8 @@ class TableColumns:
     """Becomes `patient_id`."""
     lesion: str | None = None
     """Becomes `lesion_id`."""
+    images: Path | None = None
+    """Folder of the image files; None where they are beside the table and below."""
 
     def named(self) -> dict[str, list[str]]:
         """The columns of the user's table, each with the names that it becomes."""

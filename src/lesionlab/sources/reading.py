@@ -13,6 +13,7 @@ from lesionlab.core.cohort import Cohort
 from lesionlab.core.errors import SourceError
 from lesionlab.core.terms import COLUMNS
 from lesionlab.imaging.addresses import ImageAddress
+from lesionlab.sources.image_files import refuse_undecodable
 from lesionlab.sources.joining import find_addresses, join_parts
 from lesionlab.sources.layouts import read_layout
 from lesionlab.sources.pseudonyms import Pseudonyms, hide_persons
@@ -103,6 +104,7 @@ def _resolve_paths(paths: Sequence[Path]) -> list[Path]:
     if not paths:
         raise SourceError("no source was given; name a folder or a table")
     real = [path.resolve() for path in paths]
+    refuse_undecodable(map(str, real), Path())
     twice = [str(path) for place, path in enumerate(paths) if real[place] in real[:place]]
     if twice:
         raise SourceError(f"given more than once: {', '.join(twice)}; name each source once")
@@ -153,7 +155,8 @@ def _infer(texts: pd.Series) -> pd.Series:
     if set(known.str.lower()) <= {"true", "false"}:
         return texts.str.lower().map({"true": True, "false": False}).astype("boolean")
     numbers = pd.to_numeric(known, errors="coerce")
-    is_code = known.str.match(r"[+-]?0\d")
+    # What has 16 digits would lose the last as a number, and is the name of something.
+    is_code = known.str.match(r"[+-]?(0\d|\d{16})")
     if np.isfinite(numbers).all() and not is_code.any():
         return numbers.reindex(texts.index)
     return texts

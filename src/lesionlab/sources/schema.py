@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lesionlab.core.cohort import list_some
+from lesionlab.core.errors import SourceError
 from lesionlab.core.terms import COLUMNS
 from lesionlab.sources.judging import (
     IDS,
@@ -61,6 +63,9 @@ def validate_rows(rows: pd.DataFrame) -> ValidRows:
     (`conflicting_diagnosis`), or where its lesion has several patients: with either id at fault
     no grouping would be safe. Other reasons are the schema's error types (`enum`, `int_parsing`,
     `incompatible_fields`, ...), `ambiguous_term`, `above_85` and `out_of_range`.
+
+    Raises:
+        SourceError: a column would take the name of another one.
     """
     assert rows["isic_id"].is_unique and (rows["isic_id"] != "").all()
     rows = rows.reset_index(drop=True)
@@ -118,6 +123,10 @@ def _judge_links(valid: pd.DataFrame) -> ValidRows:
 
 def _own_columns(rows: pd.DataFrame) -> pd.DataFrame:
     own = rows[[name for name in rows if name not in KNOWN]]
+    both = [name for name in OURS if name in own and f"{name}_given" in own]
+    if both:
+        raise SourceError(f"the column {list_some(map(repr, both))} becomes {both[0]}_given, which "
+                          "is a column too; rename one of them")
     return own.rename(columns={name: f"{name}_given" for name in OURS}).apply(_known)
 
 

@@ -9,7 +9,12 @@ import numpy as np
 import pandas as pd
 
 from lesionlab.imaging.addresses import ImageAddress
-from lesionlab.sources.image_files import list_images, match_images, name_stem
+from lesionlab.sources.image_files import (
+    list_images,
+    match_images,
+    name_stem,
+    refuse_undecodable,
+)
 from lesionlab.sources.raw_source import DROPPED, RawSource, name_rows
 from lesionlab.sources.schema import ValidRows, validate_rows
 
@@ -38,12 +43,13 @@ def read_part(name: str, raw: RawSource) -> SourcePart:
     """The rows of one source whose ids and values are in order and whose image is there.
 
     Raises:
-        SourceError: an id has several image files.
+        SourceError: an id has several image files, or the name of one is not UTF-8.
     """
     rows, faulty = _check_ids(raw.rows)
     valid = _hide_values(validate_rows(rows)) if raw.is_private else validate_rows(rows)
     # Of a private source every file has its row, and no other may be named.
     images = [] if raw.is_private else list_images(raw.folder)
+    refuse_undecodable(images, raw.folder)
     ids = valid.rows["isic_id"]
     paths = match_images(ids, images, raw.folder) if raw.paths is None else raw.paths
     has_image = np.array([isic_id in paths for isic_id in ids.tolist()], bool)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lesionlab.core.terms import COLUMNS
 from lesionlab.sources.image_files import list_images, strip_suffix
 from lesionlab.sources.raw_source import RawSource, TableColumns
 from lesionlab.sources.tables import find_tables, only_table, read_table
@@ -24,10 +25,14 @@ def read_table_with_images(path: Path, columns: TableColumns | None) -> RawSourc
     ours = {name: given[theirs] for theirs, names in columns.named().items() for name in names}
     ids = ours["isic_id"] = ours["isic_id"].map(strip_suffix)
     files = ours.pop("file", None)
-    rest = given.drop(columns=[name for name in given if name in {*columns.named(), *ours}])
+    taken = {*columns.named(), *ours}
+    if columns.label in COLUMNS:  # a diagnosis without its first level would be refused
+        taken.discard(columns.label)
+    rest = given.drop(columns=[name for name in given if name in taken])
     rows = pd.concat([pd.DataFrame(ours), rest], axis=1)
-    paths = None if files is None else _find_paths(ids, files, table.parent)
-    return RawSource(rows=rows, folder=table.parent, paths=paths)
+    folder = columns.images or table.parent
+    paths = None if files is None else _find_paths(ids, files, folder)
+    return RawSource(rows=rows, folder=folder, paths=paths)
 
 
 def _find_paths(ids: pd.Series, files: pd.Series, folder: Path) -> dict[str, str]:

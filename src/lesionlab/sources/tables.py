@@ -18,9 +18,13 @@ from lesionlab.core.cohort import list_some
 from lesionlab.core.copies import fetch_file
 from lesionlab.core.errors import SourceError
 from lesionlab.core.remote import is_remote, list_folder
+from lesionlab.sources.image_files import refuse_undecodable
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".parquet")
 """Files that may be a table."""
+
+_DAMAGE = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What pyarrow raises for files that are not what they should be."""
 
 _MISSING = ("na", "n/a", "nan", "null", "unknown")
 
@@ -48,12 +52,14 @@ def read_header(path: Path) -> list[str]:
     """The column names of a table, stripped.
 
     Raises:
-        SourceError: a Parquet file is damaged.
+        SourceError: a Parquet file is damaged, or its name is not UTF-8.
     """
     if path.suffix.lower() == ".parquet":
+        refuse_undecodable([path.name], path.parent)
+        file = fetch_file(path)
         try:
-            return pq.read_schema(fetch_file(path)).names
-        except pa.ArrowInvalid as error:
+            return pq.read_schema(file).names
+        except _DAMAGE as error:
             raise SourceError(f"{path}: not a Parquet file: {error}") from error
     first = _first_line(path)
     try:
@@ -74,24 +80,32 @@ def read_table(
         is_private: whether an error must not quote the table, for it may name a patient.
 
     Raises:
-        SourceError: it has no row, a column twice, a row of another length, or is not UTF-8.
+        SourceError: it has no row, a column twice, a row of another length, or is not UTF-8, in
+            its text or its name.
     """
+    refuse_undecodable([path.name], path.parent)
     has_header = not names
     names = list(names) or read_header(path)
-    twice = [name for name, times in Counter(names).items() if times > 1]
-    if twice:
-        raise SourceError(f"{path}: the column {list_some(map(repr, twice))} stands there more "
-                          f"than once; rename or remove the others")
+    refuse_repeated(path, names)
+    file = fetch_file(path)
     try:
-        table = (_read_parquet(path) if path.suffix.lower() == ".parquet"
-                 else _read_csv(path, names, has_header))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        table = (_read_parquet(file) if path.suffix.lower() == ".parquet"
+                 else _read_csv(file, names, has_header))
+    except _DAMAGE as error:
         what = "a line that is not shown" if is_private else str(error).strip()
         raise SourceError(f"{path}: cannot be read as a table: {what}; correct it, or save it "
                           "anew as CSV in UTF-8") from (None if is_private else error)
     if not table.num_rows:
         raise SourceError(f"{path}: the table has no row")
     return pa.Table.from_arrays([_clean(table[name]) for name in names], names=names).to_pandas()
+
+
+def refuse_repeated(path: Path, names: Sequence[str]) -> None:
+    """Raise SourceError if two columns of the table in `path` have one name."""
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        raise SourceError(f"{path}: the column {list_some(map(repr, twice))} stands there more "
+                          f"than once; rename or remove the others")
 
 
 def _list_files(folder: Path) -> list[Path]:
@@ -121,7 +135,7 @@ def _separator(header: str) -> str:
 
 def _read_csv(path: Path, names: list[str], has_header: bool) -> pa.Table:
     return pacsv.read_csv(
-        fetch_file(path),
+        path,
         # Names are given, for the file's own may carry blanks.
         read_options=pacsv.ReadOptions(column_names=names, skip_rows=int(has_header)),
         parse_options=pacsv.ParseOptions(delimiter=_separator(_first_line(path)),
@@ -131,7 +145,8 @@ def _read_csv(path: Path, names: list[str], has_header: bool) -> pa.Table:
 
 
 def _read_parquet(path: Path) -> pa.Table:
-    table = pq.read_table(fetch_file(path))
+    table = pq.read_table(path)
+    table.validate(full=True)  # what is said to be text need not be UTF-8
     return pa.Table.from_arrays([values.cast(pa.string()) for values in table.columns],
                                 names=table.column_names)
 

@@ -10,8 +10,11 @@ from isic_metadata.metadata import MetadataBatch, MetadataRow
 from PIL import Image
 
 from lesionlab.core.errors import InputError
-from lesionlab.phantoms.making import FAULTS, PhantomSummary, attach_labels_by_position, phantom
-from lesionlab.phantoms.plan import DIAGNOSES, LABEL_COLUMNS, Plan, plan_cohort
+from lesionlab.phantoms.diagnoses import DIAGNOSES, LABEL_COLUMNS
+from lesionlab.phantoms.faults import FAULTS
+from lesionlab.phantoms.making import PhantomSummary, phantom
+from lesionlab.phantoms.plan import Plan, plan_cohort
+from lesionlab.phantoms.shortcut_faults import INSTITUTIONS
 from lesionlab.phantoms.truth import auroc, expected_auroc, malignancy_probability
 
 SIZE = (48, 36)
@@ -99,8 +102,9 @@ def test_the_truth_names_every_image(folder):
     written = [truth["images"][isic_id]["diagnosis_1"] for isic_id in table["isic_id"]]
     assert written == list(table["diagnosis_1"])
     assert truth["expected_auroc"] == expected_auroc(1, 1)
-    facts = ("format_version", "seed", "patients", "fault", "image_signal", "metadata_signal")
-    assert [truth[name] for name in facts] == [1, 3, 12, None, 1.0, 1.0]
+    facts = ("format_version", "seed", "patients", "fault", "image_signal", "metadata_signal",
+             "image_size", "planted")
+    assert [truth[name] for name in facts] == [1, 3, 12, None, 1.0, 1.0, list(SIZE), None]
 
 
 def test_joint_beats_image_beats_metadata():
@@ -198,19 +202,6 @@ def test_ids_and_file_order_tell_nothing_of_the_label():
     assert auroc(np.arange(len(truth), dtype=float), is_malignant) == pytest.approx(0.5, abs=0.03)
 
 
-def test_label_order_attaches_the_labels_to_other_images():
-    clean = plan(2_000)
-    faulty = attach_labels_by_position(clean, np.random.default_rng(0))
-    assert measure(faulty) == pytest.approx({"image": 0.5, "metadata": 0.5, "joint": 0.5}, abs=0.03)
-    assert faulty.metadata["diagnosis_1"].is_monotonic_increasing
-    pd.testing.assert_frame_equal(faulty.truth, clean.truth)
-    kept = [name for name in clean.metadata if name not in LABEL_COLUMNS]
-    pd.testing.assert_frame_equal(faulty.metadata[kept], clean.metadata[kept])
-    for name in LABEL_COLUMNS:
-        counts = clean.metadata[name].value_counts().to_dict()
-        assert faulty.metadata[name].value_counts().to_dict() == counts
-
-
 def test_label_order_changes_the_table_and_no_image(folder, tmp_path):
     summary = phantom(
         tmp_path / "faulty", patients=12, seed=3, image_size=SIZE, fault="label-order"
@@ -234,7 +225,7 @@ def test_an_unknown_fault_is_refused_with_the_choices(tmp_path):
     choices = ", ".join(FAULTS)
     message = f"fault 'label-ordre' does not exist; choose from: {choices}."
     assert_refused(message, tmp_path / "a", fault="label-ordre")
-    assert message.endswith("choose from: label-order.")
+    assert "choose from: label-order, label-shuffle, " in message
     assert not (tmp_path / "a").exists()
 
 
@@ -244,6 +235,11 @@ def test_an_unknown_fault_is_refused_with_the_choices(tmp_path):
         ({"patients": 0}, "patients is 0; a phantom needs at least 1."),
         ({"seed": -1}, "seed is -1; give 0 or a positive number."),
         ({"image_signal": -0.5}, "image_signal is -0.5; give a strength from 0 (none) to 5."),
+        ({"strength": 0.5}, "strength is 0.5, but there is no fault to plant; name one."),
+        ({"fault": "blur", "strength": 0.0},
+         "strength is 0.0; give a number above 0 and up to 1."),
+        ({"fault": "blur", "strength": 1.5},
+         "strength is 1.5; give a number above 0 and up to 1."),
         ({"metadata_signal": 9.0}, "metadata_signal is 9.0; give a strength from 0 (none) to 5."),
         ({"image_size": (320, 8)}, "image_size is 320 x 8 pixels; give at least 32 x 32."),
     ],
@@ -276,3 +272,52 @@ def test_a_stopped_run_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         phantom(tmp_path / "a", patients=1, image_size=SIZE)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pictures_that_are_there_are_not_drawn_again(folder, tmp_path, monkeypatch):
+    def refuse(_: object) -> bytes:
+        raise AssertionError("a picture was drawn")
+
+    monkeypatch.setattr("lesionlab.phantoms.making.draw_picture", refuse)
+    phantom(tmp_path / "again", patients=12, seed=3, image_size=SIZE, pictures=folder)
+    assert read_bytes(tmp_path / "again") == read_bytes(folder)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "difference"),
+    [
+        ({"seed": 4}, "seed 3, and 4 is needed"),
+        ({"patients": 13}, "patients 12, and 13 is needed"),
+        ({"image_signal": 0.5}, "image_signal 1.0, and 0.5 is needed"),
+        ({"image_size": (64, 48)}, "image_size [48, 36], and [64, 48] is needed"),
+    ],
+)
+def test_pictures_of_another_phantom_are_refused(folder, tmp_path, arguments, difference):
+    given = {"patients": 12, "seed": 3, "image_size": SIZE} | arguments
+    message = f"pictures: {folder} has {difference}; name the same phantom without a fault."
+    assert_refused(message, tmp_path / "a", pictures=folder, **given)
+
+
+def test_pictures_of_a_faulty_phantom_are_refused(folder, tmp_path):
+    given = {"patients": 12, "seed": 3, "image_size": SIZE}
+    faulty = tmp_path / "faulty"
+    phantom(faulty, fault="label-order", pictures=folder, **given)
+    assert_refused(
+        f"pictures: {faulty} has fault label-order, and None is needed; name the same phantom "
+        "without a fault.",
+        tmp_path / "a", pictures=faulty, **given)
+
+
+def test_pictures_of_no_phantom_are_refused(tmp_path):
+    assert_refused(
+        f"pictures: there is no {tmp_path / 'b' / 'phantom.json'}; name the folder of a phantom.",
+        tmp_path / "a", pictures=tmp_path / "b")
+
+
+def test_two_institutions_have_half_of_the_patients_each(folder, tmp_path):
+    out = tmp_path / "a"
+    phantom(out, patients=12, seed=3, image_size=SIZE, pictures=folder, with_sources=True)
+    table = pd.read_csv(out / "metadata.csv")
+    assert table.groupby("attribution")["patient_id"].nunique().to_dict() == dict.fromkeys(
+        INSTITUTIONS, 6)
+    assert (out / "attribution.txt").read_text().splitlines() == list(INSTITUTIONS)

@@ -58,15 +58,10 @@ def add_artefacts(image: FloatImage, artefacts: Artefacts, rng: np.random.Genera
         (3, H, W) float32, about [0, 1].
     """
     height, width = image.shape[1:]
-    x = np.linspace(-width / height, width / height, width, dtype=np.float32)
-    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
-    hair = np.zeros((height, width), np.float32)
-    for _ in range(artefacts.num_hairs):
-        hair = np.maximum(hair, _hair_cover(x, y, rng))
-    if artefacts.num_hairs:
-        image = image + hair * (_HAIR_COLOUR - image)
+    x, y = find_grid(width, height)
+    image = add_hair(image, artefacts.num_hairs, rng)
     if artefacts.has_ruler:
-        image = _add_ruler(image, x, y)
+        image = add_ruler(image)
     image = _blurred(image, artefacts.blur)
     shine = np.zeros((height, width), np.float32)
     for _ in range(artefacts.num_bubbles):
@@ -74,6 +69,44 @@ def add_artefacts(image: FloatImage, artefacts: Artefacts, rng: np.random.Genera
     image = (image + shine) * _light(x, y, artefacts, rng)
     grain = rng.standard_normal((height, width), dtype=np.float32)
     return image + artefacts.noise * grain
+
+
+def find_grid(width: int, height: int) -> tuple[FloatImage, FloatImage]:
+    """Return x (W,) and y (H, 1) of the pixels, 0 in the centre, in half heights."""
+    x = np.linspace(-width / height, width / height, width, dtype=np.float32)
+    return x, np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+
+
+def add_hair(image: FloatImage, num_hairs: int, rng: np.random.Generator) -> FloatImage:
+    """Return the picture, (3, H, W) in [0, 1], under so many dark hairs."""
+    if not num_hairs:
+        return image
+    x, y = find_grid(image.shape[2], image.shape[1])
+    hair = np.zeros(image.shape[1:], np.float32)
+    for _ in range(num_hairs):
+        hair = np.maximum(hair, _hair_cover(x, y, rng))
+    return image + hair * (_HAIR_COLOUR - image)
+
+
+def add_ruler(image: FloatImage) -> FloatImage:
+    """Return the picture, (3, H, W) in [0, 1], with a scale with ticks along its lower edge."""
+    x, y = find_grid(image.shape[2], image.shape[1])
+    spacing = 0.1
+    step = np.round(x / spacing)
+    on_tick = np.abs(x - step * spacing) < 0.008
+    tick_length = np.where(step % 5 == 0, 0.16, 0.08)
+    return np.where(on_tick & (y > 0.97 - tick_length) & (y < 0.97), np.float32(0.15), image)
+
+
+def add_dark_corners(image: FloatImage, radius: float) -> FloatImage:
+    """Return the picture, (3, H, W), in a round field of view of a radius in half heights."""
+    x, y = find_grid(image.shape[2], image.shape[1])
+    return image * _field_of_view(np.hypot(x, y), radius)
+
+
+def _field_of_view(distance: FloatImage, radius: float) -> FloatImage:
+    """Return the light in [0.04, 1] at distances from the centre, in half heights."""
+    return np.clip((np.float32(radius) - distance) / 0.04, 0.04, 1)
 
 
 def _hair_cover(x: FloatImage, y: FloatImage, rng: np.random.Generator) -> FloatImage:
@@ -90,14 +123,6 @@ def _hair_cover(x: FloatImage, y: FloatImage, rng: np.random.Generator) -> Float
     taper = np.clip((start + length - along) / np.float32(length), 0, 1) * (along > start)
     cover = np.clip(1.5 - distance / np.float32(half_width), 0, 1) * np.sqrt(taper)
     return np.float32(darkness) * cover
-
-
-def _add_ruler(image: FloatImage, x: FloatImage, y: FloatImage) -> FloatImage:
-    spacing = 0.1
-    step = np.round(x / spacing)
-    on_tick = np.abs(x - step * spacing) < 0.008
-    tick_length = np.where(step % 5 == 0, 0.16, 0.08)
-    return np.where(on_tick & (y > 0.97 - tick_length) & (y < 0.97), np.float32(0.15), image)
 
 
 def _add_bubble(shine: FloatImage, x: FloatImage, y: FloatImage, rng: np.random.Generator) -> None:
@@ -120,7 +145,7 @@ def _light(
     light = 1 + np.float32(tilt_x) * x + np.float32(tilt_y) * y
     light -= np.float32(artefacts.vignette / 1.67**3) * distance * (x**2 + y**2)
     if artefacts.has_dark_corners:
-        light *= np.clip((np.float32(rng.uniform(1.15, 1.45)) - distance) / 0.04, 0.04, 1)
+        light *= _field_of_view(distance, rng.uniform(1.15, 1.45))
     return light
 
 

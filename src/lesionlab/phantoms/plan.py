@@ -1,5 +1,6 @@
 """The plan of a phantom: its patients, lesions and images before anything is drawn."""
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -8,61 +9,19 @@ import numpy as np
 import pandas as pd
 
 from lesionlab.phantoms import truth
+from lesionlab.phantoms.diagnoses import DIAGNOSES
+from lesionlab.phantoms.drawing import Lesion, View
 from lesionlab.phantoms.looks import Look
+from lesionlab.phantoms.pictures import Picture
 
-_MELANOMA = "Malignant:Malignant melanocytic proliferations (Melanoma):"
-_EPIDERMAL = "Malignant:Malignant epidermal proliferations:"
-_ADNEXAL = "Malignant:Malignant adnexal epithelial proliferations - Follicular:"
-_ACTINIC = "Indeterminate:Indeterminate epidermal proliferations:Solar or actinic keratosis"
-_ATYPICAL = (
-    "Indeterminate:Indeterminate melanocytic proliferations:"
-    "Atypical intraepithelial melanocytic proliferation"
-)
-_SOFT_TISSUE = "Benign:Benign soft tissue proliferations - "
+ATTRIBUTION = "lesionlab phantom"
+"""Who is to be named for every picture."""
 
-DIAGNOSES: dict[Look, dict[str, tuple[str, ...]]] = {
-    "melanocytic": {
-        "Benign": ("Benign:Benign melanocytic proliferations:Nevus",),
-        "Malignant": tuple(
-            _MELANOMA + name for name in ("Melanoma Invasive", "Melanoma in situ", "Melanoma, NOS")
-        ),
-        "Indeterminate": (_ATYPICAL,),
-    },
-    "keratotic": {
-        "Benign": (
-            "Benign:Benign epidermal proliferations:Seborrheic keratosis",
-            "Benign:Benign epidermal proliferations:Pigmented benign keratosis",
-        ),
-        "Malignant": (
-            _EPIDERMAL + "Squamous cell carcinoma in situ",
-            _EPIDERMAL + "Squamous cell carcinoma, Invasive",
-        ),
-        "Indeterminate": (_ACTINIC,),
-    },
-    "translucent": {
-        "Benign": (_SOFT_TISSUE + "Fibro-histiocytic:Dermatofibroma",),
-        "Malignant": (_ADNEXAL + "Basal cell carcinoma",),
-    },
-    "vascular": {
-        "Benign": (_SOFT_TISSUE + "Vascular:Hemangioma",),
-        "Malignant": (_MELANOMA + "Melanoma metastasis",),
-    },
-}
-"""Hierarchical terms of the ISIC Archive by look and malignancy.
+DERMOSCOPIC, CLINICAL = "dermoscopic", "clinical: close-up"
+"""Values of `image_type`: with and without a dermatoscope."""
 
-Malignancy is as frequent in every look: the look alone tells nothing of it, so that an image
-signal of 0 leaves nothing to learn.
-"""
-
-LABEL_COLUMNS = (
-    "concomitant_biopsy",
-    "diagnosis_1",
-    "diagnosis_2",
-    "diagnosis_3",
-    "diagnosis_confirm_type",
-    "melanocytic",
-)
-"""The diagnosis and its consequences: what a fault of the labels moves together."""
+LICENCE = "CC-0"
+"""The pictures are of nobody, and free."""
 
 _HIDDEN_COLUMNS = (
     "lesion_number",
@@ -119,17 +78,25 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All rows of a phantom; the two tables are joined by `isic_id`."""
+    """All rows and pictures of a phantom, joined by `isic_id`."""
 
     metadata: pd.DataFrame
-    """A row per image with the columns of the ISIC Archive's export, as they will be written."""
+    """A row per image with the columns of the ISIC Archive's export, as they will be written but
+    for `pixels_x` and `pixels_y`, in ascending order of `isic_id`."""
     truth: pd.DataFrame
     """A row per image: `isic_id`, `lesion_number`, `look`, `severity`, `skin_type`,
     `is_dermoscopic`, `diagnosis_1` and the three scores, whatever fault is planted."""
+    pictures: Mapping[str, Picture]
+    """The file of each `isic_id`; after a fault also files that no row names."""
 
 
 def plan_cohort(
-    num_patients: int, seed: int, *, image_signal: float, metadata_signal: float
+    num_patients: int,
+    seed: int,
+    *,
+    image_signal: float,
+    metadata_signal: float,
+    image_size: tuple[int, int] = (320, 240),
 ) -> Plan:
     """Return the plan of a phantom without faults, in random order of its ids.
 
@@ -138,6 +105,7 @@ def plan_cohort(
         seed: same seed, same plan.
         image_signal: strength of the image score, 0 for none.
         metadata_signal: strength of the metadata score, 0 for none.
+        image_size: width and height in pixels.
     """
     rng = np.random.default_rng([seed, 0])
     lesions = []
@@ -148,13 +116,17 @@ def plan_cohort(
             lesions.append(lesion | {"patient": patient, "lesion_number": len(lesions)})
     images = [image for lesion in lesions for image in _draw_images(rng, lesion)]
     table = pd.DataFrame(images).drop(columns="risk").astype({"age_approx": "Int64"})
-    table["isic_id"] = _draw_ids(rng, "ISIC", len(table))
-    table["patient_id"] = np.array(_draw_ids(rng, "IP", num_patients))[table.pop("patient")]
-    table["lesion_id"] = np.array(_draw_ids(rng, "IL", len(lesions)))[table["lesion_number"]]
+    table["isic_id"] = draw_ids(rng, "ISIC", len(table))
+    table["patient_id"] = np.array(draw_ids(rng, "IP", num_patients))[table.pop("patient")]
+    table["lesion_id"] = np.array(draw_ids(rng, "IL", len(lesions)))[table["lesion_number"]]
     table = table.sort_values("isic_id", ignore_index=True)
+    metadata = table.drop(columns=list(_HIDDEN_COLUMNS)).assign(
+        attribution=ATTRIBUTION, copyright_license=LICENCE, image_manipulation="synthetic"
+    )
     return Plan(
-        metadata=table.drop(columns=list(_HIDDEN_COLUMNS)),
+        metadata=metadata,
         truth=table.loc[:, ["isic_id", "diagnosis_1", *_HIDDEN_COLUMNS]].copy(),
+        pictures=_plan_pictures(table, seed, image_size),
     )
 
 
@@ -222,13 +194,33 @@ def _draw_images(rng: np.random.Generator, lesion: Row) -> list[Row]:
     images = []
     for _ in range(_choose_count(rng, _IMAGE_SHARES)):
         is_dermoscopic = bool(rng.random() >= _CLINICAL_SHARE)
-        image_type = "dermoscopic" if is_dermoscopic else "clinical: close-up"
+        image_type = DERMOSCOPIC if is_dermoscopic else CLINICAL
         images.append(
             lesion
             | {"acquisition_day": day, "image_type": image_type, "is_dermoscopic": is_dermoscopic}
         )
         day += int(rng.integers(0, 400))
     return images
+
+
+def _plan_pictures(table: pd.DataFrame, seed: int, size: tuple[int, int]) -> dict[str, Picture]:
+    pictures = {}
+    # Each picture has its own seeds, so that the order of the workers does not matter.
+    for number, row in enumerate(table.to_dict(orient="records")):
+        lesion = Lesion(
+            look=row["look"],
+            severity=row["severity"],
+            skin_type=row["skin_type"],
+            seed=(seed, 1, row["lesion_number"]),
+        )
+        view = View(
+            width=size[0],
+            height=size[1],
+            is_dermoscopic=row["is_dermoscopic"],
+            seed=(seed, 2, number),
+        )
+        pictures[row["isic_id"]] = Picture(lesion=lesion, view=view)
+    return pictures
 
 
 def _maybe(rng: np.random.Generator, field: str, value: Any) -> Any:
@@ -244,7 +236,11 @@ def _choose_count(rng: np.random.Generator, shares: tuple[float, ...]) -> int:
     return 1 + int(rng.choice(len(shares), p=shares))
 
 
-def _draw_ids(rng: np.random.Generator, prefix: str, count: int) -> list[str]:
+def draw_ids(
+    rng: np.random.Generator, prefix: str, count: int, taken: Set[str] = frozenset()
+) -> list[str]:
+    """Return new ids of a kind, such as `ISIC_91234567`, none of them taken."""
     # Eight digits, where the Archive has seven: no phantom has the id of a real image.
-    numbers = 90_000_000 + rng.choice(10_000_000, count, replace=False)
-    return [f"{prefix}_{number}" for number in numbers]
+    numbers = 90_000_000 + rng.choice(10_000_000, count + len(taken), replace=False)
+    ids = [f"{prefix}_{number}" for number in numbers]
+    return [name for name in ids if name not in taken][:count]

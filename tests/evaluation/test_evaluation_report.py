@@ -22,7 +22,7 @@ from lesionlab.evaluation.report import build_report, save_report
 from lesionlab.evaluation.terms import METRICS
 
 CONTEXT = ReportContext(
-    title="<script>alert(1)</script>", recipe="image & more", group_name="lesions", num_looks=1,
+    title="<script>alert(1)</script>", recipe="image & more", group_name="lesions",
     flow=(FlowStep(label="Files <read>", count=310, note="10 rejected: truncated"),),
     baselines=(Baseline(name="prevalence", auroc=0.5, ci_low=0.5, ci_high=0.5),),
     digests={"Data": "0" * 64}, licences={"CC-BY": 300},
@@ -198,11 +198,16 @@ def test_one_class_for_all_is_an_issue():
     assert finding.explanation.startswith("All 300 images are decided benign:")
 
 
-def test_a_subgroup_that_does_clearly_worse_is_found():
+@pytest.mark.parametrize(("share_lost", "verdict", "told"), [
+    (0.5, "clearly worse", ""),
+    (1.0, "no better than chance", ", and may be that of a coin in site=acral"),
+])
+def test_a_subgroup_that_does_worse_or_collapses_is_found(share_lost, verdict, told):
     rows = make_predictions(1200, BINARY, strength=3.0)
     is_hard = np.arange(1200) % 3 == 0
     p = rows.probabilities.copy()
-    p[is_hard] = p[is_hard][np.random.default_rng(0).permutation(int(is_hard.sum()))]
+    lost = np.flatnonzero(is_hard)[:int(400 * share_lost)]
+    p[lost] = p[np.random.default_rng(0).permutation(lost)]
     frame = rows.frame
     worse = Predictions.from_arrays(
         ids=list(frame.index), groups=list(frame["group_id"]), targets=list(frame["target"]),
@@ -210,9 +215,15 @@ def test_a_subgroup_that_does_clearly_worse_is_found():
     columns = pd.DataFrame({"site": np.where(is_hard, "acral", "trunk")}, index=frame.index)
     report = build_report(worse, subgroups=columns, num_resamples=200)
     verdicts = report.subgroups.set_index("subgroup")["verdict"]
-    assert verdicts["site=acral"] == "clearly worse"
+    assert verdicts["site=acral"] == verdict
     assert verdicts["site=trunk"] == "no clear difference"
-    assert _finding(report, "LL705").count == 400
+    finding = _finding(report, "LL705")
+    assert (finding.section, finding.count) == ("issue", 400)
+    assert re.fullmatch(
+        r"AUROC is clearly lower than over all images in site=acral \(malignant, -0\.\d\d\)"
+        + told + r"; report these separately, and look at how such images are trained on\.",
+        finding.explanation)
+    assert f">{verdict}</td>" in page.render(report)
 
 
 def test_a_small_subgroup_gets_no_verdict(report):

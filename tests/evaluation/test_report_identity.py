@@ -38,6 +38,13 @@ def test_saving_and_loading_is_identity(
         (tmp_path / "report" / name).read_bytes() for name in names]
 
 
+def test_a_report_of_before_the_ledger_is_read() -> None:
+    content = make_report(make_predictions(60, BINARY)).to_dict()
+    old = content | {"context": content["context"] | {"num_looks": None}}
+    del old["looks"]
+    assert Report.from_dict(old).to_dict() == content
+
+
 def test_reports_of_other_predictions_have_other_digests() -> None:
     first, second = (make_report(make_predictions(60, BINARY, seed=seed)) for seed in (0, 1))
     assert first.digest != second.digest

@@ -12,6 +12,7 @@ from lesionlab.core import artifacts
 from lesionlab.core.errors import InputError, PredictionsError, StoreError
 from lesionlab.core.predictions import Predictions
 from lesionlab.dataset.building import PrepareSettings, prepare
+from lesionlab.dataset.ledger import LEDGER_FILE, Looks, read_ledger
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.inference.scoring import evaluate, evaluate_predictions, subgroup_columns
 
@@ -58,14 +59,16 @@ def test_another_role_has_a_report_of_its_own(
     assert Predictions.load(run / f"predictions_{role}.parquet").role == role
 
 
-def test_evaluating_reads_one_role_alone(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluating_reads_no_role_but_the_one_and_train(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = set()
     rows = PreparedData.rows
     monkeypatch.setattr(PreparedData, "rows", lambda self, role: (asked.add(role),
                                                                   rows(self, role))[1])
     before = {path: path.read_bytes() for path in (run / "bundle").iterdir()}
     evaluate(run)
-    assert asked == {"test"}
+    assert asked == {"test", "train"}
     assert before == {path: path.read_bytes() for path in (run / "bundle").iterdir()}
 
 
@@ -174,3 +177,61 @@ def test_subgroups_are_categories_and_bands_of_age(prepared: PreparedData) -> No
     assert (columns["age"].eq("70 and over") == (ages >= 70)).all()
     assert (columns["age"].eq("under 30") == (ages < 30)).all()
     assert columns["age"].isna().equals(ages.isna())
+
+
+@pytest.fixture
+def own_data(prepared: PreparedData, tmp_path: Path) -> Path:
+    """The prepared data, nobody has looked at."""
+    folder = tmp_path / "own_data"
+    shutil.copytree(prepared.folder, folder, ignore=shutil.ignore_patterns(LEDGER_FILE))
+    return folder
+
+
+def test_every_look_at_the_test_role_is_recorded(
+    run: Path, table: Path, own_data: Path, train_small: TrainSmall, tmp_path: Path
+) -> None:
+    assert evaluate(run, data=own_data, role="valid").report.looks is None
+    first = evaluate(run, data=own_data)
+    assert first.lines[1] == "This is the first look at these test images."
+    content = (run / "report" / "report.json").read_bytes()
+    evaluate(run, data=own_data)
+    assert (run / "report" / "report.json").read_bytes() == content
+    shutil.copytree(train_small("prevalence"), tmp_path / "second")
+    assert evaluate(tmp_path / "second", data=own_data).content["looks"] == {
+        "num": 2, "num_recipes": 2}
+    third = evaluate_predictions(table, data=own_data)
+    assert "This is look 3 at these test images, by 3 recipes." in third.lines
+    written = read_ledger(own_data / LEDGER_FILE)
+    assert [(look["run"], look["recipe_name"], look["role"]) for look in written] == [
+        ("run", "metadata_linear", "test"), ("run", "metadata_linear", "test"),
+        ("second", "prevalence", "test"), ("other.csv", None, "test")]
+
+
+def test_an_external_test_is_a_look_at_the_other_data(
+    run: Path, phantom_folder: Path, tmp_path: Path
+) -> None:
+    other = prepare([phantom_folder], tmp_path / "other", num_workers=1,
+                    settings=PrepareSettings(size_px=64, seed=1))
+    assert evaluate(run, data=other.folder).content["looks"] == {"num": 1, "num_recipes": 1}
+    assert [look["role"] for look in read_ledger(other.folder / LEDGER_FILE)] == ["external"]
+    again = prepare([phantom_folder], tmp_path / "other", num_workers=1,
+                    settings=PrepareSettings(size_px=64, seed=1))
+    assert len(read_ledger(again.folder / LEDGER_FILE)) == 1
+
+
+def test_a_ledger_that_cannot_be_written_is_a_note_and_no_failure(
+    run: Path, own_data: Path
+) -> None:
+    (own_data / LEDGER_FILE).mkdir()
+    result = evaluate(run, data=own_data)
+    assert result.notes == ((
+        f"this look at the test images could not be recorded in {own_data / LEDGER_FILE} (Is a "
+        "directory), so later ones will not count it"),)
+    assert result.report.looks == Looks(num=1, num_recipes=1)
+
+
+def test_an_evaluation_makes_all_checks(run: Path, table: Path, own_data: Path) -> None:
+    codes = [*(f"LL70{number}" for number in range(1, 8)),
+             *(f"LL72{number}" for number in range(1, 9))]
+    for result in (evaluate(run, data=own_data), evaluate_predictions(table, data=own_data)):
+        assert [finding.code for finding in result.report.findings] == codes

@@ -20,6 +20,11 @@ def find_copy(key: str) -> Path:
     return Path(platformdirs.user_cache_dir("lesionlab")) / "copies" / key[:32]
 
 
+def is_copy(folder: Path) -> bool:
+    """Whether a folder is the copy of one behind a URL."""
+    return find_copy("").resolve() in folder.resolve().parents
+
+
 def fetch_folder(folder: Path) -> Path:
     """The folder itself, or the copy on this disk of one behind a URL, made where it is not there.
 

@@ -13,9 +13,10 @@ from lesionlab.core import artifacts, displays
 from lesionlab.core.errors import InputError
 from lesionlab.core.findings import Finding
 from lesionlab.core.terms import RESEARCH_USE
-from lesionlab.evaluation.curves import Figure
+from lesionlab.dataset.ledger import Looks
 from lesionlab.evaluation.decision import Decision
 from lesionlab.evaluation.terms import METRICS
+from lesionlab.pages.figures import Figure
 
 SCHEMA_VERSION = 1
 
@@ -56,14 +57,14 @@ class ReportContext:
     """Images by licence."""
     attributions: dict[str, int] = field(default_factory=dict)
     """Images by who must be named."""
-    num_looks: int | None = None
-    """How often these images have been scored, this time included."""
     software_version: str | None = None
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> ReportContext:
         """Read what `dataclasses.asdict` gave."""
-        return cls(**value | {
+        # Reports of before the ledger held a number of looks here, never known.
+        known = {name: item for name, item in value.items() if name != "num_looks"}
+        return cls(**known | {
             "flow": tuple(FlowStep(**step) for step in value["flow"]),
             "baselines": tuple(Baseline(**baseline) for baseline in value["baselines"])})
 
@@ -93,6 +94,8 @@ class Report:
     num_resamples: int
     seed: int
     predictions_digest: str
+    looks: Looks | None = None
+    """How often the images were scored, this time included; None where that is not counted."""
 
     @property
     def positive_class(self) -> str | None:
@@ -155,6 +158,7 @@ class Report:
                                       "reading": figure.reading} for figure in self.figures},
             "bootstrap": {"num_resamples": self.num_resamples, "seed": self.seed,
                           "unit": "group", "interval": "95 % percentile"},
+            "looks": asdict(self.looks) if self.looks else None,
             "context": asdict(self.context), "predictions_digest": self.predictions_digest,
             "notice": RESEARCH_USE})
 
@@ -186,7 +190,8 @@ class Report:
             figures=tuple(Figure(name=name, table=_read_table(tables[name]), **texts)
                           for name, texts in value["figures"].items()),
             num_resamples=value["bootstrap"]["num_resamples"], seed=value["bootstrap"]["seed"],
-            predictions_digest=value["predictions_digest"])
+            predictions_digest=value["predictions_digest"],
+            looks=Looks(**value["looks"]) if value.get("looks") else None)
 
 
 def _read_table(value: list[dict[str, Any]] | dict[str, list[Any]]) -> pd.DataFrame:

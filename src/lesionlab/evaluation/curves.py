@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from lesionlab.evaluation import calibration, operating_point
 from lesionlab.evaluation.metrics import Sample
+from lesionlab.pages.figures import Figure
 
 MOST_POINTS = 300
 """Points kept of a curve; corners that lie on a straight line go first."""
@@ -17,23 +16,6 @@ NUM_SCORE_BINS = 20
 
 PerClass = dict[str, tuple[np.ndarray, np.ndarray]]
 """Class name to scores, (N,) float64, and whether each row is of it, (N,) bool."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One figure: what it shows, and the numbers behind it."""
-
-    name: str
-    title: str
-    description: str
-    """What a reader who cannot see the figure is told."""
-    reading: str
-    """How to read it, one sentence."""
-    table: pd.DataFrame
-
-    def frame(self) -> pd.DataFrame:
-        """A copy of the numbers behind the figure."""
-        return self.table.copy()
 
 
 def find_figures(

@@ -1,38 +1,24 @@
-"""Drawing: a figure's numbers to an SVG that takes its colours and font from the page."""
+"""Drawing: the numbers of the report's figures to SVG."""
 
 from __future__ import annotations
 
-import html
-import io
-import re
 from collections.abc import Callable
-from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Rectangle
 
-from lesionlab.evaluation.curves import Figure
-
-INK, QUIET, GRID = "#010101", "#020202", "#030303"
-HUES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b5fbf", "#7a7a7a")
-"""Okabe and Ito's colours, which colour-blind readers can tell apart; lines differ in dash too."""
-DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
-_VARIABLES = {INK: "ink", QUIET: "quiet", GRID: "line",
-              **{hue: f"hue-{number}" for number, hue in enumerate(HUES)}}
-_STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none", "svg.hashsalt": "lesionlab", "text.parse_math": False,
-    "font.size": 9, "axes.titlesize": 9.5,
-    "font.family": ["DejaVu Sans"], "text.color": INK, "axes.labelcolor": QUIET,
-    "axes.edgecolor": GRID, "xtick.color": QUIET, "ytick.color": QUIET, "axes.titlecolor": INK,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": GRID,
-    "grid.linewidth": 0.6, "axes.axisbelow": True, "xtick.major.size": 0, "ytick.major.size": 0,
-    "lines.linewidth": 1.8, "legend.frameon": False, "legend.fontsize": 8.5,
-    "axes.titlelocation": "left", "axes.titlepad": 6}
-_NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+from lesionlab.pages.figures import (
+    HUES,
+    INK,
+    QUIET,
+    Figure,
+    draw_svg,
+    line_style,
+    start_canvas,
+)
 
 
 def draw(figure: Figure, *, prefix: str = "") -> str:
@@ -42,35 +28,7 @@ def draw(figure: Figure, *, prefix: str = "") -> str:
         figure: with a name that has a drawer here.
         prefix: of the ids in it, where a page holds two figures of one name; else the name.
     """
-    with matplotlib.rc_context(_STYLE):
-        canvas = _DRAWERS[figure.name](figure.table)
-        sink = io.StringIO()
-        canvas.savefig(sink, format="svg", transparent=True, metadata=_NO_METADATA)
-    return _adapt(sink.getvalue(), figure, prefix or figure.name)
-
-
-def _adapt(svg: str, figure: Figure, prefix: str) -> str:
-    """The `<svg>` element alone: ids of its own, the page's colours, a title and a description."""
-    svg = svg[svg.index("<svg"):]
-    unwanted = r'<metadata>.*?</metadata>|<!--.*?-->|xmlns(:\w+)?="[^"]*"'
-    svg = re.sub(unwanted, "", svg, flags=re.DOTALL)
-    svg = svg.replace("xlink:href", "href")
-    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
-    svg = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", svg)
-    for colour, variable in _VARIABLES.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    svg = re.sub(r"font: ([\d.]+px) 'DejaVu Sans'", r"font-size: \1", svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    title, text = html.escape(figure.title), html.escape(figure.description)
-    name = f'role="img" aria-label="{title}. {text}"'
-    head = f"<title>{title}</title><desc>{text}</desc>"
-    return re.sub(r"<svg([^>]*)>", lambda found: f"<svg {name}{found[1]}>{head}", svg, count=1)
-
-
-def _start(width: float = 5.0, height: float = 4.2) -> tuple[Canvas, Axes]:
-    canvas = Canvas(figsize=(width, height), layout="constrained")
-    return canvas, canvas.add_subplot()
+    return draw_svg(figure, _DRAWERS[figure.name], prefix=prefix)
 
 
 def _square(axes: Axes, x_label: str, y_label: str) -> None:
@@ -97,12 +55,6 @@ def _grid(table: pd.DataFrame, height: float) -> tuple[Canvas, list[Axes]]:
     return canvas, list(axes[:num_panels])
 
 
-def _line(number: int) -> dict[str, Any]:
-    """A hue and a dash, no two alike among the first 32."""
-    dash = number // 2 + number // len(HUES)
-    return {"color": HUES[number % len(HUES)], "linestyle": DASHES[dash % len(DASHES)]}
-
-
 def _name_classes(canvas: Canvas, axes: Axes) -> None:
     """A legend above the axes, where there are several lines."""
     handles, labels = axes.get_legend_handles_labels()
@@ -111,10 +63,11 @@ def _name_classes(canvas: Canvas, axes: Axes) -> None:
 
 
 def _draw_roc(table: pd.DataFrame) -> Canvas:
-    canvas, axes = _start()
+    canvas, axes = start_canvas()
     axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
     for number, (name, part) in enumerate(_parts(table)):
-        axes.plot(part["false_positive_rate"], part["sensitivity"], label=name, **_line(number))
+        style = line_style(number)
+        axes.plot(part["false_positive_rate"], part["sensitivity"], label=name, **style)
     _square(axes, "1 \N{MINUS SIGN} specificity", "Sensitivity")
     _name_classes(canvas, axes)
     return canvas
@@ -123,10 +76,10 @@ def _draw_roc(table: pd.DataFrame) -> Canvas:
 def _draw_models(table: pd.DataFrame) -> Canvas:
     """ROC curves of many models, named beside the axes; a control is a thin quiet line."""
     height = max(4.6, 0.9 + 0.2 * table["class"].nunique())
-    canvas, axes = _start(8.6, height)
+    canvas, axes = start_canvas(8.6, height)
     axes.plot([0, 1], [0, 1], color=QUIET, linestyle=":", linewidth=1)
     for number, (name, part) in enumerate(_parts(table)):
-        style = _line(number)
+        style = line_style(number)
         if part["is_control"].iloc[0]:
             style = {"color": QUIET, "linewidth": 1}
         axes.plot(part["false_positive_rate"], part["sensitivity"], label=name, **style)
@@ -137,9 +90,9 @@ def _draw_models(table: pd.DataFrame) -> Canvas:
 
 
 def _draw_precision_recall(table: pd.DataFrame) -> Canvas:
-    canvas, axes = _start()
+    canvas, axes = start_canvas()
     for number, (name, part) in enumerate(_parts(table)):
-        style = _line(number)
+        style = line_style(number)
         axes.step(part["recall"], part["precision"], where="pre", label=name, **style)
         axes.axhline(part["prevalence"].iloc[0], linewidth=1, linestyle=":", color=style["color"])
     _square(axes, "Recall (sensitivity)", "Precision (PPV)")
@@ -199,7 +152,7 @@ def _draw_confusion(table: pd.DataFrame) -> Canvas:
     counts = table["n_images"].to_numpy().reshape(number, number)
     shares = np.nan_to_num(table["share_of_target"].to_numpy(float)).reshape(number, number)
     size = 4.2 if number == 2 else max(4.6, 0.78 * number + 1)
-    canvas, axes = _start(size * 1.15, size)
+    canvas, axes = start_canvas(size * 1.15, size)
     for row, column in np.ndindex(number, number):
         _draw_cell(axes, (column, row), int(counts[row, column]), float(shares[row, column]))
     axes.set(xlim=(-0.5, number - 0.5), ylim=(number - 0.5, -0.5), xlabel="Decided",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +12,6 @@ from markupsafe import Markup, escape
 import lesionlab
 from lesionlab.core.terms import RESEARCH_USE
 from lesionlab.evaluation import figures
-from lesionlab.evaluation.curves import Figure
 from lesionlab.evaluation.leaderboard import SHOWN, Leaderboard
 from lesionlab.evaluation.page import (
     DASH,
@@ -24,6 +22,7 @@ from lesionlab.evaluation.page import (
 )
 from lesionlab.evaluation.paired import ALPHA, COMPARED, LEAST_RESAMPLES
 from lesionlab.evaluation.terms import METRICS
+from lesionlab.pages.figures import Figure, link_csv
 from lesionlab.pages.templating import open_templates
 
 MEASURES = SHOWN[1:]
@@ -66,7 +65,7 @@ def _describe(board: Leaderboard, number: int) -> dict[str, Any]:
         "has_published": bool(board.rows["published"].notna().any()),
         "has_said": any(row["said"] for row in rows), "scale": scale,
         "svg": figures.draw(find_figure(board), prefix=f"board-{number}-roc"),
-        "figure": find_figure(board), "csv": _link(curve_table(board)),
+        "figure": find_figure(board), "csv": link_csv(curve_table(board)),
         "confusions": [_confusion(board, row["name"]) for row in rows]}
 
 
@@ -195,12 +194,6 @@ def find_figure(board: Leaderboard) -> Figure:
                     f"AUROC: {'; '.join(told)}.",
         reading=f"Curves of {of}. The closer to the upper left corner, the better; the dotted "
                 "diagonal is a coin. Curves that cross are better at different thresholds.")
-
-
-def _link(table: pd.DataFrame) -> str:
-    """A table as the address of a CSV file inside the page."""
-    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return f"data:text/csv;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}"
 
 
 def _confusion(board: Leaderboard, name: str) -> dict[str, Any]:

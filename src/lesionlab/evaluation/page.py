@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ from lesionlab.core.licences import explain_licences
 from lesionlab.core.terms import RESEARCH_USE
 from lesionlab.evaluation import figures, operating_point
 from lesionlab.evaluation.contents import Report
-from lesionlab.evaluation.curves import Figure
+from lesionlab.evaluation.subgroups import WORSE
 from lesionlab.evaluation.terms import METRICS
+from lesionlab.pages.figures import Figure, link_csv
 from lesionlab.pages.templating import open_templates
 
 SUBGROUP_MEASURES = ("auroc", "sensitivity", "specificity")
@@ -166,12 +166,13 @@ def _subgroup_rows(report: Report) -> list[dict[str, Any]]:
     rows = []
     for part, compared in report.subgroups.groupby("subgroup", sort=False):
         column, _, level = str(part).partition("=")
-        worse = compared.loc[compared["verdict"] == "clearly worse", "class"]
+        worse = compared[compared["verdict"].isin(WORSE)]
         is_few = bool((compared["verdict"] == "too few").all())
         text = "too few to judge" if is_few else "no clear difference"
         if len(worse):
-            named = "" if report.positive_class else f": {', '.join(worse)}"
-            text = f"clearly worse{named}"
+            named = "" if report.positive_class else f": {', '.join(worse['class'])}"
+            gravest = next(name for name in WORSE if (worse["verdict"] == name).any())
+            text = f"{gravest if report.positive_class else WORSE[1]}{named}"
         is_new = not rows or rows[-1]["column"] != column
         rows.append({
             "column": column, "level": level, "is_new": is_new, "is_few": is_few,
@@ -185,8 +186,6 @@ def _subgroup_rows(report: Report) -> list[dict[str, Any]]:
 
 
 def _draw(figure: Figure, num_classes: int) -> dict[str, Any]:
-    table = figure.table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    data = base64.b64encode(table.encode()).decode()
     is_wide = num_classes > 2 and figure.name not in ("roc", "precision_recall")
     return {"figure": figure, "svg": figures.draw(figure), "num_rows": len(figure.table),
-            "is_wide": is_wide, "csv": f"data:text/csv;charset=utf-8;base64,{data}"}
+            "is_wide": is_wide, "csv": link_csv(figure.table)}

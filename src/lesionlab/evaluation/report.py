@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,15 @@ from lesionlab.core import artifacts
 from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import PredictionsError, StoreError
 from lesionlab.core.predictions import Predictions
-from lesionlab.evaluation import curves, operating_point, page, verdicts
+from lesionlab.evaluation import curves, operating_point, page, suspicions, verdicts
+from lesionlab.evaluation.areas import NUM_RESAMPLES, take_known
+from lesionlab.evaluation.background import Background, Case
 from lesionlab.evaluation.contents import Report, ReportContext
 from lesionlab.evaluation.decision import Decision, choose_decision
 from lesionlab.evaluation.metrics import NAMES, Measurement, Sample, measure_parts
 from lesionlab.evaluation.operating_point import Thresholds
 from lesionlab.evaluation.subgroups import compare_subgroups, find_parts
+from lesionlab.evaluation.suspicions import score_rival
 
 SUBGROUP_METRICS = ("auroc", "average_precision", "sensitivity", "specificity",
                     "balanced_accuracy", "brier", "ece")
@@ -28,7 +32,7 @@ def build_report(
     predictions: Predictions, *, thresholds: Thresholds | None = None,
     class_weights: Mapping[str, float] | None = None,
     subgroups: pd.DataFrame | None = None, context: ReportContext | None = None,
-    seed: int = 0, num_resamples: int = 2000,
+    background: Background | None = None, seed: int = 0, num_resamples: int = 2000,
 ) -> Report:
     """The report of `predictions`; rows without a target are counted and left out.
 
@@ -39,6 +43,7 @@ def build_report(
         class_weights: of more than two classes, the highest probability times these decides.
         subgroups: categories indexed by `isic_id`, a column per kind of subgroup.
         context: what the page says of the run.
+        background: what the checks LL721 to LL728 need; without it they are not made.
         seed: of the bootstrap.
         num_resamples: of the bootstrap.
 
@@ -49,8 +54,13 @@ def build_report(
     sample = take_sample(predictions, decision)
     columns = _take_columns(predictions, predictions.target_index >= 0, subgroups)
     parts = {name: sample.select(is_in) for name, is_in in find_parts(columns).items()}
-    return _assemble(predictions, sample, parts, decision, thresholds or {},
-                     context or ReportContext(), seed, num_resamples)
+    report = _assemble(predictions, sample, parts, decision, thresholds or {},
+                       context or ReportContext(), seed, num_resamples)
+    if background is None:
+        return report
+    case = Case.of(predictions, background, seed=seed,
+                   num_resamples=min(num_resamples, NUM_RESAMPLES))
+    return _judge_by(case, report)
 
 
 def _assemble(
@@ -78,6 +88,15 @@ def _assemble(
         findings=verdicts.judge(sample, whole, classes, decision, compared, num_unlabelled),
         figures=curves.find_figures(sample, classes, shown, decision.threshold),
         predictions_digest=predictions.digest)
+
+
+def _judge_by(case: Case, report: Report) -> Report:
+    """The report with what shows against the background."""
+    rivals = (case.background.metadata_rival, case.background.shortcut_rival)
+    context = replace(report.context, baselines=tuple(
+        score_rival(case, rival) for rival in rivals if rival is not None))
+    return replace(report, context=context, looks=case.background.looks,
+                   findings=report.findings + suspicions.judge(case))
 
 
 def save_report(report: Report, folder: Path) -> None:
@@ -111,11 +130,8 @@ def take_sample(predictions: Predictions, decision: Decision) -> Sample:
         raise PredictionsError(
             f"none of the {len(predictions)} images of role '{predictions.role}' has a target; "
             "a report needs the truth")
-    probabilities = predictions.probabilities[is_known]
-    groups, index = np.unique(predictions.group_index[is_known], return_inverse=True)
-    return Sample(probabilities=probabilities, target_index=predictions.target_index[is_known],
-                  decision_index=decision.decide(probabilities), group_index=index,
-                  num_groups=len(groups))
+    sample = take_known(predictions)
+    return replace(sample, decision_index=decision.decide(sample.probabilities))
 
 
 def _take_columns(

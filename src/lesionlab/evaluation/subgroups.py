@@ -13,6 +13,8 @@ LEAST_GROUPS = 20
 MOST_LEVELS = 20
 """Values of a column that are shown; the most frequent first, the rest together as `other`."""
 UNKNOWN = "unknown"
+WORSE = ("no better than chance", "clearly worse")
+"""Verdicts on a part that does worse than the whole, the graver first."""
 
 
 def find_parts(columns: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -41,18 +43,20 @@ def compare_subgroups(
     Columns: `subgroup`, `class`, `n_images`, `n_groups`, `n_positive`, `n_positive_groups`,
     `difference`, `ci_low`, `ci_high` (part less all, 95 %) and `verdict`: `too few`, where there
     are under 20 groups with a positive or without one; `clearly worse`, where the difference is
-    below 0 at 5 % over all comparisons (Bonferroni); or `no clear difference`.
+    below 0 at 5 % over all comparisons (Bonferroni), `no better than chance` where besides the
+    part's own AUROC may be 0.5; or `no clear difference`.
     """
     rows = [_compare(part, sample, measured[part], whole, name, classes.index(name))
             for part, sample in parts.items() for name in shown]
     table = pd.DataFrame(rows, columns=[
         "subgroup", "class", "n_images", "n_groups", "n_positive", "n_positive_groups",
-        "difference", "ci_low", "ci_high", "is_judged", "spread"])
+        "difference", "ci_low", "ci_high", "is_judged", "spread", "auroc", "own_spread"])
     z = norm.ppf(1 - 0.025 / max(1, int(table["is_judged"].sum())))
     is_worse = table["difference"] + z * table["spread"] < 0
-    verdict = np.where(is_worse, "clearly worse", "no clear difference")
+    is_chance = is_worse & (table["auroc"] - z * table["own_spread"] <= 0.5)
+    verdict = np.select([is_chance, is_worse], WORSE, "no clear difference")
     table["verdict"] = np.where(table["is_judged"], verdict, "too few")
-    return table.drop(columns=["is_judged", "spread"])
+    return table.drop(columns=["is_judged", "spread", "auroc", "own_spread"])
 
 
 def _compare(
@@ -61,13 +65,14 @@ def _compare(
     is_class = sample.target_index == k
     num_with = len(np.unique(sample.group_index[is_class]))
     num_without = len(np.unique(sample.group_index[~is_class]))
-    difference = measured.value("auroc", k) - whole.value("auroc", k)
-    draws = measured.draws_of("auroc", k) - whole.draws_of("auroc", k)
-    draws = draws[np.isfinite(draws)]
+    auroc, own = measured.value("auroc", k), measured.draws_of("auroc", k)
+    difference, draws = auroc - whole.value("auroc", k), own - whole.draws_of("auroc", k)
+    own, draws = own[np.isfinite(own)], draws[np.isfinite(draws)]
     is_judged = min(num_with, num_without) >= LEAST_GROUPS and len(draws) > 1
     low, high = np.quantile(draws, [0.025, 0.975]) if is_judged else (np.nan, np.nan)
     return {"subgroup": part, "class": name, "n_images": len(sample),
             "n_groups": len(np.unique(sample.group_index)), "n_positive": int(is_class.sum()),
             "n_positive_groups": num_with, "difference": difference, "ci_low": low,
-            "ci_high": high, "is_judged": is_judged,
-            "spread": float(draws.std()) if is_judged else np.nan}
+            "ci_high": high, "is_judged": is_judged, "auroc": auroc,
+            "spread": float(draws.std()) if is_judged else np.nan,
+            "own_spread": float(own.std()) if is_judged else np.nan}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +12,7 @@ import pandas as pd
 import lesionlab
 from lesionlab.core.errors import InputError, StoreError
 from lesionlab.core.split import ROLES, Role
+from lesionlab.dataset.ledger import Look, Looks, record_look
 from lesionlab.dataset.licensing import REASON
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.evaluation.contents import FlowStep, Report, ReportContext
@@ -19,6 +20,7 @@ from lesionlab.evaluation.external import read_predictions
 from lesionlab.evaluation.report import build_report, save_report
 from lesionlab.inference.bundle import ModelBundle
 from lesionlab.inference.external_data import find_trained_folder, select_external_rows
+from lesionlab.inference.gathering import gather_background
 from lesionlab.inference.predicting import predict_rows
 
 SUBGROUPS = ("sex", "anatom_site_1", "image_type", "fitzpatrick_skin_type", "source")
@@ -44,7 +46,9 @@ class Evaluation:
     def lines(self) -> list[str]:
         """The headline and what was found, for a terminal."""
         bad = [finding for finding in self.report.findings if finding.section == "issue"]
+        looks = self.report.looks
         return [self.report.headline, *(f"note: {note}" for note in self.notes),
+                *([looks.text] if looks else []),
                 *(f"issue {f.code}: {f.explanation}" for f in bad)]
 
     def _repr_html_(self) -> str:
@@ -72,7 +76,8 @@ def evaluate(
 
     On the data that the run was trained on, those of one role. Other data are an external test:
     all images with a class that the model knows and without a link to its training, see
-    `lesionlab.inference.external_data`.
+    `lesionlab.inference.external_data`. A look at test images, and an external test, is recorded
+    in the data folder, see `lesionlab.dataset.ledger`.
 
     Args:
         run: folder of `lesionlab train`.
@@ -103,14 +108,19 @@ def evaluate(
     predictions = predict_rows(bundle, prepared, scored.rows, scored.role)
     predictions.save(run / f"predictions_{scored.ending}.parquet")
     recipe = bundle.manifest["recipe"]["name"]
+    looks, notes = _record(prepared, scored, Look(
+        data=prepared.digest, role=scored.role, model=bundle.digest, recipe=digests["recipe"],
+        recipe_name=recipe, run=run.resolve().name, num_images=len(predictions)))
+    background = gather_background(prepared, scored.rows, scored.role, run=run, bundle=bundle)
     context = _context(prepared, scored.steps, title=f"{recipe} on {prepared.target}",
                        recipe=recipe, digests=digests)
     report = build_report(predictions, thresholds=bundle.manifest["thresholds"],
                           class_weights=bundle.manifest.get("decision_weights"),
-                          subgroups=subgroup_columns(scored.rows), context=context, seed=seed)
+                          subgroups=subgroup_columns(scored.rows), context=context, seed=seed,
+                          background=replace(background, looks=looks))
     folder = out or run / ("report" if scored.ending == "test" else f"report_{scored.ending}")
     save_report(report, folder)
-    return Evaluation(folder=folder, report=report, notes=scored.notes)
+    return Evaluation(folder=folder, report=report, notes=notes)
 
 
 def evaluate_predictions(
@@ -135,11 +145,26 @@ def evaluate_predictions(
     context = _context(prepared, scored.steps, recipe=None,
                        title=f"{path.name} on {prepared.target}",
                        digests={"data": prepared.digest, "split": prepared.split.digest})
+    looks, notes = _record(prepared, scored, Look(
+        data=prepared.digest, role=role, model=predictions.digest, recipe=path.name,
+        recipe_name=None, run=path.name, num_images=len(predictions)))
+    background = gather_background(prepared, scored.rows, role)
     report = build_report(predictions, context=context, seed=seed,
-                          subgroups=subgroup_columns(scored.rows))
+                          subgroups=subgroup_columns(scored.rows),
+                          background=replace(background, looks=looks))
     folder = out or path.parent / f"{path.stem}_report"
     save_report(report, folder)
-    return Evaluation(folder=folder, report=report)
+    return Evaluation(folder=folder, report=report, notes=notes)
+
+
+def _record(
+    data: PreparedData, scored: _ScoredRows, look: Look
+) -> tuple[Looks | None, tuple[str, ...]]:
+    """The looks at test images, this one included, and all notes; of other images none."""
+    if look.role not in ("test", "external"):
+        return None, scored.notes
+    looks, note = record_look(data, look)
+    return looks, (*scored.notes, *([note] if note else []))
 
 
 def subgroup_columns(rows: pd.DataFrame) -> pd.DataFrame:

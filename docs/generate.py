@@ -16,6 +16,7 @@ from lesionlab.core.terms import (
     Column,
     Role,
 )
+from lesionlab.phantoms.faults import FAULTS
 
 REFERENCE = Path(__file__).parent / "reference"
 ROLE_TITLES: dict[Role, str] = {
@@ -51,6 +52,32 @@ def describe_columns() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def describe_faults() -> str:
+    """The page of the faults that a phantom can have."""
+    rows = [(f"`{fault.name}`", fault.plants, fault.strength, ", ".join(fault.codes))
+            for fault in FAULTS.values()]
+    parts = [
+        "# Faults",
+        ("What `lesionlab phantom OUT --fault NAME --strength X` can plant, generated from "
+         "`lesionlab.phantoms.faults`. One fault at a time, in a cohort that is otherwise clean: "
+         "every image that the fault does not touch has the same bytes as without it, at the "
+         "same seed."),
+        ("`--strength` is above 0 and up to 1, which is the default; what it measures is in the "
+         "table. `phantom.json` says under `planted` what was done: `fault`, `strength`, "
+         "`isic_ids` of the images at fault (none where a whole column is), and `copies`, each "
+         "with `isic_id`, `copy_of` and `variant`. Scores and diagnoses under `images` remain "
+         "the true ones."),
+        ("The codes are those of the [findings](../findings.md); the first names the cause, the "
+         "others may show too."),
+        ("Faults of a split write a column `split` (train, valid, test: 70, 10 and 20 % of the "
+         "patients) and spoil it. `--with-split` writes the same column unspoilt, "
+         "`--with-sources` names two institutions in `attribution` that have half of the "
+         "patients each: both to see what is found where nothing is wrong."),
+        "## List",
+        _table(("fault", "what is wrong", "strength", "found by"), rows)]
+    return "\n\n".join(parts) + "\n"
+
+
 def _describe_role(role: Role, title: str) -> str:
     rows = [(f"`{column.name}`", column.kind, column.meaning, _range(column))
             for column in COLUMNS.values() if column.role == role]
@@ -78,7 +105,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "cli.md": describe_commands, "columns.md": describe_columns}
+    "cli.md": describe_commands, "columns.md": describe_columns, "faults.md": describe_faults}
 """What writes each page of docs/reference."""
 
 if __name__ == "__main__":

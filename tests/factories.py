@@ -1,4 +1,4 @@
-"""Small prepared data made by hand, without an image to decode."""
+"""Small prepared data made by hand, each image a few pixels of noise."""
 
 import hashlib
 from pathlib import Path
@@ -13,6 +13,7 @@ from lesionlab.core.cohort import Cohort
 from lesionlab.core.split import Split
 from lesionlab.dataset.prepared import FORMAT_VERSION, PreparedData, data_digest
 from lesionlab.dataset.store import ImageStore, write_shard
+from lesionlab.imaging.jpeg import encode_jpeg
 
 
 def clean_frame(num_images: int = 400, seed: int = 0) -> pd.DataFrame:
@@ -37,12 +38,19 @@ def clean_frame(num_images: int = 400, seed: int = 0) -> pd.DataFrame:
     }, index=pd.Index(ids, name="isic_id"))
 
 
+def draw_noise(number: int) -> bytes:
+    """A JPEG of 24 x 16 pixels about the colour of skin, another for each number."""
+    rng = np.random.default_rng(number)
+    skin = np.array([200, 150, 130]) + rng.normal(0, 12, (16, 24, 3))
+    return encode_jpeg(np.clip(skin, 0, 255).astype(np.uint8))
+
+
 def make_prepared(
     folder: Path, frame: pd.DataFrame, *, digests: dict[str, str] | None = None,
     classes: tuple[str, ...] = ("Benign", "Malignant"), counts: dict[str, Any] | None = None,
     **manifest: Any,
 ) -> PreparedData:
-    """PreparedData of `frame`, whose images are no images, written to `folder`.
+    """PreparedData of `frame`, whose images are a few pixels of skin, written to `folder`.
 
     Args:
         folder: to fill.
@@ -59,9 +67,10 @@ def make_prepared(
                   cohort_digest=cohort.digest)
     own = {isic_id: hashlib.sha256(isic_id.encode()).hexdigest() for isic_id in cohort.ids}
     write_shard(folder / "images" / "000000.arrow", [
-        {"isic_id": isic_id, "image": b"", "width": 1, "height": 1, "thumbnail": b"",
-         "sha256": digest, "stored_sha256": digest, "perceptual_hash": row, "pixels_x": 1,
-         "pixels_y": 1, "file_bytes": 1}
+        {"isic_id": isic_id, "image": draw_noise(row), "width": 24, "height": 16,
+         "thumbnail": b"", "sha256": digest, "stored_sha256": digest, "perceptual_hash": row,
+         "pixels_x": 24, "pixels_y": 16, "file_bytes": 1, "file_format": "JPEG",
+         "jpeg_quality": 90}
         for row, (isic_id, digest) in enumerate((own | (digests or {})).items())])
     store = ImageStore(folder=folder / "images")
     content = {

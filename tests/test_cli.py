@@ -15,6 +15,9 @@ import pytest
 import typer
 
 from conftest import TrainSmall
+from factories import clean_frame, make_prepared
+from lesionlab.auditing.evidence import Evidence
+from lesionlab.auditing.registry import CHECKS
 from lesionlab.cli.main import app, main
 from lesionlab.cli.training import describe_training
 from lesionlab.core.errors import InputError
@@ -22,6 +25,7 @@ from lesionlab.core.terms import RESEARCH_USE
 from lesionlab.dataset.building import PrepareSettings, prepare
 from lesionlab.dataset.prepared import PreparedData
 from lesionlab.inference.bundle import ModelBundle
+from lesionlab.phantoms.faults import FAULTS
 from lesionlab.recipes import RECIPES, find_recipe
 from lesionlab.training.fit import train
 
@@ -300,6 +304,15 @@ def test_recipes_are_listed_and_shown_whole(run_cli) -> None:
      ("{data} is not a run: it has no training.json; make one with: lesionlab train DATA "
       "--recipe R --out {data}")),
     (("audit", "{data}", "--fail-on", "error"), "--fail-on error: choose issue or tip"),
+    (("audit", "{data}", "--skip", "LL403", "--skip", "LL106", "--reason", "known"),
+     ("--skip is given 2 times and --reason 1 times; each check left out needs its reason: "
+      '--skip LL403 --reason "..."')),
+    (("audit", "{data}", "--skip", "LL403", "--reason", "a", "--skip", "LL403", "--reason", "b"),
+     "--skip LL403 is given more than once"),
+    (("audit", "{data}", "--skip", "LL403", "--reason", ""),
+     'no reason is given to skip LL403; say why: --skip LL403 --reason "..."'),
+    (("audit", "{data}", "--skip", "403", "--reason", "known"),
+     f"there is no check 403 to skip; the codes are {', '.join(CHECKS)}"),
     (("train", "{data}", "--recipe", "ensemble", "--out", "x"),
      "an ensemble needs two or more runs, got 0; name them by --set model.members=RUN,RUN"),
     (("train", "{data}", "--recipe", "stack_boosting", "--out", "x", "--folds", "3"),
@@ -329,6 +342,12 @@ def test_the_users_error_is_one_message_without_traceback(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_faults_of_a_phantom_are_listed(run_cli) -> None:
+    done = run_cli("phantom", "--list-faults")
+    assert (done.code, done.err) == (0, "")
+    assert [line.split()[0] for line in done.out.splitlines()] == list(FAULTS)
+
+
 @pytest.mark.parametrize("arguments", [("trian",), ("train",), ("phantom", "x", "--patients", "y"),
                                        ("phantom", "x", "--patients", "0")])
 def test_a_command_line_that_does_not_parse_exits_2(arguments: tuple[str, ...], run_cli) -> None:
@@ -355,6 +374,20 @@ def test_ids_that_do_not_fit_exit_2(run_cli, prepared: PreparedData, tmp_path: P
     assert done.code == 0
     assert done.last == (f"wrote {tmp_path / 'p_report' / 'report.html'} and report.json; "
                          f"{RESEARCH_USE}")
+
+
+def test_a_check_that_is_left_out_is_printed_with_its_reason(
+    run_cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lesionlab.auditing.report.default_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(Evidence, "why_no_features", "No features in this test")
+    make_prepared(tmp_path / "data", clean_frame(60).assign(mel_thick_mm=1.0))
+    left_out = ("--skip", "LL301", "--reason", "never an input", "--skip", "LL106", "--reason", "b")
+    done = run_cli("audit", tmp_path / "data", *left_out)
+    assert done.code == 0
+    assert done.out.splitlines()[-3:-1] == ["skipped        LL301  never an input",
+                                            "skipped        LL106  b"]
+    assert [line for line in done.out.splitlines()[:-3] if "LL301" in line] == []
 
 
 @pytest.mark.slow

@@ -141,7 +141,7 @@ def test_every_link_inside_the_repository_leads_somewhere(page: Path):
     assert broken == []
 
 
-@pytest.mark.parametrize("name", ["cli.md", "columns.md"])
+@pytest.mark.parametrize("name", ["cli.md", "columns.md", "faults.md"])
 def test_the_generated_pages_are_current(name: str):
     written = (DOCS / "reference" / name).read_text(encoding="utf-8")
     assert written == load_generator().PAGES[name](), "run: make docs"

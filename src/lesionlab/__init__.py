@@ -26,6 +26,7 @@ _HOMES = {
     "Split": "lesionlab.core.split",
     "Study": "lesionlab.studies.running",
     "audit": "lesionlab.auditing.report",
+    "audit_table": "lesionlab.auditing.report",
     "compare": "lesionlab.inference.comparing",
     "cross_validate": "lesionlab.training.cross_validation",
     "evaluate": "lesionlab.inference.scoring",

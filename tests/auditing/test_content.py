@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
+from looking import look
 
 from factories import clean_frame, make_prepared
-from lesionlab.auditing.registry import CHECKS
 
 
 def test_dropped_rows_are_told_by_reason(tmp_path: Path):
@@ -14,7 +14,7 @@ def test_dropped_rows_are_told_by_reason(tmp_path: Path):
         dropped=[{"isic_id": "A", "source": "x", "reason": "repeated_id", "detail": "row 1"},
                  {"isic_id": "A", "source": "x", "reason": "repeated_id", "detail": "row 2"},
                  {"isic_id": "B", "source": None, "reason": "truncated", "detail": "cut"}])
-    finding = CHECKS["LL201"].run(data)
+    finding = look("LL201", data)
     assert (finding.section, finding.count, finding.isic_ids) == ("tip", 10, ("A",))
     assert finding.explanation == (
         "10 of 410 rows read (2.4 %) were dropped: no class for Indeterminate (8), repeated_id "
@@ -25,7 +25,7 @@ def test_rejected_images_are_told_by_reason(tmp_path: Path):
     data = make_prepared(
         tmp_path, clean_frame(), counts={"rejected_images": {"truncated": 1, "empty": 3}},
         dropped=[{"isic_id": "B", "source": None, "reason": "truncated", "detail": "cut"}])
-    finding = CHECKS["LL202"].run(data)
+    finding = look("LL202", data)
     assert (finding.section, finding.count, finding.isic_ids) == ("tip", 4, ("B",))
     assert finding.explanation == (
         "4 of 404 image files (1.0 %) were rejected: empty (3), truncated (1); fetch these files "
@@ -36,7 +36,7 @@ def test_adjusted_values_are_told_by_column_and_reason(tmp_path: Path):
     rows = [{"isic_id": "A", "column": "age_approx", "value": "90", "reason": "above_85"},
             {"isic_id": "A", "column": "sex", "value": "x", "reason": "enum"},
             {"isic_id": "B", "column": "sex", "value": "y", "reason": "enum"}]
-    finding = CHECKS["LL203"].run(make_prepared(tmp_path, clean_frame(), adjusted=rows))
+    finding = look("LL203", make_prepared(tmp_path, clean_frame(), adjusted=rows))
     assert (finding.section, finding.value, finding.isic_ids) == ("tip", 3, ("A", "B"))
     assert finding.explanation == (
         "3 values of 2 images broke a rule of the schema and were set to missing or to the limit: "
@@ -46,7 +46,7 @@ def test_adjusted_values_are_told_by_column_and_reason(tmp_path: Path):
 
 def test_columns_without_a_second_value_are_named(tmp_path: Path):
     frame = clean_frame().assign(image_type="dermoscopic", clin_size_long_diam_mm=float("nan"))
-    finding = CHECKS["LL501"].run(make_prepared(tmp_path, frame))
+    finding = look("LL501", make_prepared(tmp_path, frame))
     assert (finding.section, finding.value) == ("tip", 2)
     assert finding.explanation == (
         "2 of 4 input columns without a second value in training: clin_size_long_diam_mm (always "
@@ -62,7 +62,7 @@ def test_a_value_that_stands_for_unknown_is_implausible(
 ):
     frame = clean_frame()
     frame.loc["ISIC_0000002", column] = value
-    finding = CHECKS["LL502"].run(make_prepared(tmp_path, frame))
+    finding = look("LL502", make_prepared(tmp_path, frame))
     assert (finding.section, finding.isic_ids) == ("tip", ("ISIC_0000002",))
     assert finding.explanation == (
         f"An implausible value stands at 1 image: {text}; set to missing what stands for unknown, "
@@ -71,5 +71,16 @@ def test_a_value_that_stands_for_unknown_is_implausible(
 
 def test_without_inputs_and_numbers_nothing_is_said_of_them(tmp_path: Path):
     data = make_prepared(tmp_path, clean_frame()[["target", "role", "group_id"]])
-    assert {code: CHECKS[code].run(data).section for code in ("LL501", "LL502")} == {
+    assert {code: look(code, data).section for code in ("LL501", "LL502")} == {
         "LL501": "not_applicable", "LL502": "not_applicable"}
+
+
+def test_columns_that_are_mostly_missing_are_named(tmp_path: Path):
+    frame = clean_frame()
+    frame.loc[frame.index[40:], "sex"] = None
+    finding = look("LL506", make_prepared(tmp_path / "a", frame))
+    assert finding.section == "tip"
+    assert finding.explanation.startswith("1 input column missing in most images: sex (9")
+    assert look("LL506", make_prepared(tmp_path / "b", clean_frame())).section == "passed"
+    bare = clean_frame().drop(columns=["age_approx", "sex"])
+    assert look("LL506", make_prepared(tmp_path / "c", bare)).section == "not_applicable"

@@ -101,6 +101,15 @@ def test_a_split_that_tears_the_cohort_is_refused(ids: str, roles: list, message
     assert str(error.value) == message
 
 
+def test_a_split_that_may_leak_keeps_its_leaks_and_says_so(tmp_path: Path) -> None:
+    table = pa.table({"isic_id": list("abc"), "role": ["train", "test", "test"],
+                      "group_id": list("ggg")})
+    split = Split(table=table, seed=None, group_key="", cohort_digest=COHORT.digest, may_leak=True)
+    split.check_against(COHORT)
+    split.save(tmp_path / "s.parquet")
+    assert Split.load(tmp_path / "s.parquet") == split
+
+
 def test_a_split_of_another_cohort_is_refused() -> None:
     with pytest.raises(SplitError) as error:
         make(["a"], ["train"], ["a"], digest="0123456789abcdef").check_against(COHORT)

@@ -26,6 +26,7 @@ from lesionlab.core.errors import (
 )
 from lesionlab.dataset import screening
 from lesionlab.dataset.building import PrepareSettings, prepare
+from lesionlab.dataset.prepared import PreparedData
 from lesionlab.imaging import addresses
 
 JPEG = encode(draw_lesion(1))
@@ -411,12 +412,34 @@ def test_a_split_of_the_user_that_parts_a_group_is_refused(tmp_path: Path) -> No
     assert list_hidden(tmp_path) == []
 
 
+def test_a_split_can_be_taken_as_it_was_given_and_only_be_audited(tmp_path: Path) -> None:
+    source = write_cohort(tmp_path / "clinic", 30, {"ISIC_0000001": encode(draw_lesion(0))},
+                          fold=["train", "test"] * 15)
+    data = build(source, tmp_path / "data", split_column="fold", is_split_given=True)
+    assert data.split.may_leak
+    frame = data.frame.loc[["ISIC_0000000", "ISIC_0000001"]]
+    assert frame["role"].tolist() == ["train", "test"]
+    assert frame["group_id"].tolist() == ["ISIC_0000000"] * 2
+    assert PreparedData.load(tmp_path / "data", may_leak=True).digest == data.digest
+    with pytest.raises(SplitError) as error:
+        PreparedData.load(tmp_path / "data")
+    assert str(error.value) == (
+        f"{tmp_path / 'data'} holds a split as it was given, for an audit only: it may leak; "
+        "make a folder to train on with lesionlab prepare")
+
+
+def test_without_a_column_a_given_split_is_none(tmp_path: Path) -> None:
+    source = write_cohort(tmp_path / "clinic", 12)
+    data = build(source, tmp_path / "data", is_split_given=True)
+    assert set(data.frame["role"]) == {"train"}
+
+
 COLUMN_PROBLEMS = {
     "unknown": ([*ROLES[:-2], "holdout", None],
-                ("--split-column fold: 2 images have no known role ((empty), holdout): "
+                ("split column fold: 2 images have no known role ((empty), holdout): "
                 "ISIC_0000028, ISIC_0000029; use train, valid, test")),
     "missing": (["train", "test"] * 15,
-                "--split-column fold: no image is valid; a split needs all of train, valid, test"),
+                "split column fold: no image is valid; a split needs all of train, valid, test"),
 }
 
 
@@ -432,7 +455,7 @@ def test_a_split_column_is_checked_before_any_image_is_read(
 def test_a_split_column_that_is_not_there_is_said(tmp_path: Path) -> None:
     source = write_cohort(tmp_path / "clinic")
     assert refuse(SplitError, source, tmp_path / "data", split_column="fold") == (
-        "--split-column fold: no such column; the table has locator, diagnosis_1, source")
+        "split column fold: no such column; the table has locator, diagnosis_1, source")
 
 
 def test_too_few_groups_are_said(tmp_path: Path) -> None:

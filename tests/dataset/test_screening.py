@@ -162,6 +162,20 @@ def write_store(folder: Path, shas: list[str], hashes: list[int]) -> ImageStore:
     return ImageStore(folder=folder)
 
 
+def test_format_and_quality_of_the_original_are_in_the_store_and_not_in_the_cohort(
+    tmp_path: Path
+) -> None:
+    source = write_cohort(tmp_path / "clinic", 30, {
+        "ISIC_0000001.png": encode(draw_lesion(1), "PNG"),
+        "ISIC_0000002": encode(draw_lesion(2), quality=35)})
+    data = build(source, tmp_path / "data", size_px=32)
+    formats, qualities = (data.store.column(name) for name in ("file_format", "jpeg_quality"))
+    assert formats.iloc[:3].tolist() == ["JPEG", "PNG", "JPEG"]
+    assert qualities.iloc[[0, 2, 3]].tolist() == [95, 35, 95]
+    assert np.isnan(qualities["ISIC_0000001"])
+    assert not {"file_format", "jpeg_quality"} & set(data.cohort.frame)
+
+
 def test_every_exact_copy_is_named_beside_the_first(tmp_path: Path) -> None:
     # Far hashes: the bytes alone tell.
     store = write_store(tmp_path, list("abacab"), [0, 2**20 - 1, 2**40 - 1, 2**60 - 1, 5, 9])

@@ -155,12 +155,12 @@ def test_the_users_own_names_are_read() -> None:
 
 
 @pytest.mark.parametrize(("roles", "column", "message"), [
-    (["train"] * 4, "fold", "--split-column fold: no such column; the table has role, patient_id"),
+    (["train"] * 4, "fold", "split column fold: no such column; the table has role, patient_id"),
     (["train", "dev", None, "?"], "role",
-     ("--split-column role: 3 images have no known role ((empty), ?, dev): b, c, d; "
+     ("split column role: 3 images have no known role ((empty), ?, dev): b, c, d; "
      "use train, valid, test")),
     (["train"] * 4, "role",
-     "--split-column role: no image is valid or test; a split needs all of train, valid, test"),
+     "split column role: no image is valid or test; a split needs all of train, valid, test"),
 ])
 def test_a_column_that_is_no_split_is_refused(roles: list, column: str, message: str) -> None:
     with pytest.raises(SplitError) as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -90,6 +90,19 @@ def associate(left: pd.Series, right: pd.Series) -> Association:
                        p_value=float(p_value))
 
 
+def associate_columns(columns: Mapping[str, pd.Series], other: pd.Series) -> dict[str, Association]:
+    """How each column goes with another, p-values corrected; those beyond chance first.
+
+    Rows where a column is missing are left out of its table.
+    """
+    found = {name: associate(column.dropna(), other[column.dropna().index])
+             for name, column in columns.items()}
+    corrected = correct_p_values([one.p_value for one in found.values()])
+    judged = {name: replace(one, p_value=float(p_value))
+              for (name, one), p_value in zip(found.items(), corrected, strict=True)}
+    return dict(sorted(judged.items(), key=lambda item: (not item[1].is_weak, -item[1].strength)))
+
+
 def correct_p_values(p_values: Sequence[float]) -> np.ndarray:
     """(n,) float64 in [0, 1]: the p-values corrected for their number (Holm 1979)."""
     given = np.asarray(p_values, dtype=np.float64)
@@ -97,6 +110,15 @@ def correct_p_values(p_values: Sequence[float]) -> np.ndarray:
     corrected = np.empty(len(given))
     corrected[order] = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1))
     return np.minimum(corrected, 1.0)
+
+
+def name_strangest_cell(left: pd.Series, right: pd.Series) -> tuple[str, str]:
+    """The pair of values whose rows are most above what independence would give."""
+    table = pd.crosstab(left, right)
+    counts = table.to_numpy()
+    expected = np.outer(counts.sum(1), counts.sum(0)) / counts.sum()
+    row, column = np.unravel_index(((counts - expected) / expected**0.5).argmax(), counts.shape)
+    return str(table.index[row]), str(table.columns[column])
 
 
 def separate_classes(
@@ -111,16 +133,20 @@ def separate_classes(
     """
     shown = classes[1:] if len(classes) == 2 else classes
     cases = [(name, class_name) for name in numbers for class_name in shown]
-    found = [_separate(frame, numbers[name].dropna(), class_name, ALPHA / len(cases))
+    found = [separate_class(frame, numbers[name].dropna(), class_name, ALPHA / len(cases))
              for name, class_name in cases]
     return sorted((one for one in found if one is not None),
                   key=lambda one: -one.distance)
 
 
-def _separate(
-    frame: pd.DataFrame, values: pd.Series, class_name: str, alpha: float
+def separate_class(
+    frame: pd.DataFrame, values: pd.Series, class_name: str, alpha: float, *, widen: float = 1.0
 ) -> Separation | None:
-    """None where the value never changes, or too few groups are on one side."""
+    """How well a number tells one class from the rest, with an interval that misses in `alpha`.
+
+    The standard error is taken `widen` times. None where the number never changes, or fewer than
+    `LEAST_GROUPS` are on one side.
+    """
     rows = frame.loc[values.index]
     is_class = (rows["target"] == class_name).to_numpy()
     sides = [rows.loc[side, "group_id"].nunique() for side in (is_class, ~is_class)]
@@ -128,7 +154,7 @@ def _separate(
         return None
     auroc, error = measure_auroc(values.to_numpy(np.float64), is_class,
                                  pd.factorize(rows["group_id"])[0])
-    reach = stats.norm.isf(alpha / 2) * error
+    reach = stats.norm.isf(alpha / 2) * widen * error
     return Separation(name=str(values.name), class_name=class_name, auroc=auroc,
                       low=float(max(0.0, auroc - reach)), high=float(min(1.0, auroc + reach)))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from lesionlab.auditing.evidence import Evidence
 from lesionlab.core.findings import Finding, Section
-from lesionlab.dataset.prepared import PreparedData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,8 @@ class Verdict:
     count: int | None = None
     """How many images are concerned, where they are not all listed in `isic_ids`."""
     value: float | None = None
+    pairs: Iterable[tuple[str, str]] = ()
+    """Images that the page is to show side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,22 +31,27 @@ class Check:
     code: str
     """Stable, `LL` and three digits; has a section in docs/findings.md."""
     title: str
-    function: Callable[[PreparedData], Verdict]
+    function: Callable[[Evidence], Verdict]
     why: str
     """What goes wrong where it is found, a sentence."""
     remedy: str
     """What to do where it is found, the end of a sentence."""
+    causes: tuple[str, ...] = ()
+    """Codes of checks that, where they find something, explain what this one finds."""
+    how: str = ""
+    """How it is looked for, a sentence or two; the page shows it."""
 
-    def run(self, data: PreparedData) -> Finding:
-        """The finding of this check on `data`; issues and tips end in what to do."""
-        verdict = self.function(data)
+    def run(self, evidence: Evidence) -> Finding:
+        """The finding of this check; issues and tips end in what to do."""
+        verdict = self.function(evidence)
         ids = tuple(str(isic_id) for isic_id in verdict.isic_ids)
         is_open = verdict.section in ("issue", "tip")
         return Finding(
             code=self.code, title=self.title, section=verdict.section,
             explanation=f"{verdict.fact}; {self.remedy}." if is_open else f"{verdict.fact}.",
             count=len(ids) if verdict.count is None else verdict.count, isic_ids=ids,
-            value=None if verdict.value is None else float(verdict.value))
+            value=None if verdict.value is None else float(verdict.value),
+            pairs=tuple((str(first), str(second)) for first, second in verdict.pairs))
 
 
 def say_count(count: int, noun: str) -> str:

@@ -6,18 +6,21 @@ import pandas as pd
 
 from lesionlab.auditing.association import ALPHA, associate, take_units
 from lesionlab.auditing.checks import Check, Verdict, say_count, say_share
+from lesionlab.auditing.evidence import Evidence
 from lesionlab.core.cohort import list_some
 from lesionlab.core.licences import UNKNOWN, is_non_commercial
 from lesionlab.core.split import ROLES
-from lesionlab.dataset.prepared import PreparedData
 
 LEAST_GROUPS = 10
 """Groups of a class in a role under which neither training nor scores mean much."""
+MOST_RARE = 0.05
+"""Share of the images under which a type of image is rare."""
 MOST_DRIFT = 1.25
 """How many times a class may be more, or less, frequent in a role than in all images."""
 
 
-def _find_thin_classes(data: PreparedData) -> Verdict:
+def _find_thin_classes(evidence: Evidence) -> Verdict:
+    data = evidence.data
     groups = data.frame.groupby(["role", "target"])["group_id"].nunique().to_dict()
     cells = {(role, name): groups.get((role, name), 0) for role in ROLES for name in data.classes}
     least = min(cells.values())
@@ -36,7 +39,8 @@ def _find_thin_classes(data: PreparedData) -> Verdict:
         f"Every class has at least {say_count(least, 'group')} in every role"))
 
 
-def _find_drift(data: PreparedData) -> Verdict:
+def _find_drift(evidence: Evidence) -> Verdict:
+    data = evidence.data
     frame, units = data.frame, take_units(data.frame)
     overall = {name: _find_share(frame["target"], name) for name in data.classes}
     shares = {(role, name): _find_share(frame.loc[frame["role"] == role, "target"], name)
@@ -68,7 +72,8 @@ def _list_ids(frame: pd.DataFrame, role: str, name: str) -> list[str]:
     return frame.index[(frame["role"] == role) & (frame["target"] == name)].tolist()
 
 
-def _find_restrictive_licences(data: PreparedData) -> Verdict:
+def _find_restrictive_licences(evidence: Evidence) -> Verdict:
+    data = evidence.data
     if "copyright_license" not in data.frame:
         return Verdict(section="not_applicable", fact="There is no copyright_license")
     licences = data.frame["copyright_license"].fillna(UNKNOWN)
@@ -88,18 +93,41 @@ def _is_restricted(licence: str) -> bool:
     return licence == UNKNOWN or is_non_commercial(licence)
 
 
+def _find_rare_types(evidence: Evidence) -> Verdict:
+    frame = evidence.data.frame
+    if "image_type" not in frame or not frame["image_type"].notna().any():
+        return Verdict(section="not_applicable", fact="There is no image_type")
+    shares = frame["image_type"].value_counts(normalize=True)
+    rare = shares.index[shares < MOST_RARE]
+    named = list_some(f"{name} ({share:.1%})" for name, share in shares.items())
+    if not len(rare):
+        return Verdict(section="passed", value=float(shares.min()), fact=(
+            f"Each image type has its share: {named}"))
+    is_rare = frame["image_type"].isin(rare)
+    return Verdict(section="tip", value=is_rare.mean(), isic_ids=frame.index[is_rare], fact=(
+        f"{int(is_rare.sum()):,} of {say_count(len(frame), 'image')} are of a rare type: {named}"))
+
+
 CHECKS = (
     Check(code="LL401", title="Classes in every role", function=_find_thin_classes,
           why="A class without images cannot be learnt, calibrated or scored; one with a few "
               "groups gives intervals as wide as the scale.",
           remedy="gather more images, choose other shares for the split, join classes, or leave "
-                 "the class out"),
+                 "the class out",
+          how="Groups are counted by role and class."),
     Check(code="LL402", title="Prevalence in the roles", function=_find_drift,
           why="A threshold and a calibration from one prevalence do not hold at another.",
           remedy="prepare with a stratified split, or recalibrate for the prevalence of the test "
-                 "images"),
+                 "images",
+          how="Shares by role, and the test of Cramer's V between role and class."),
     Check(code="LL403", title="Licences", function=_find_restrictive_licences,
           why="A model trained on such images may fall under the same terms.",
           remedy="keep model and images to the uses that these licences allow, and name the "
-                 "authors"),
+                 "authors",
+          how="By copyright_license of each image."),
+    Check(code="LL407", title="Rare image types", function=_find_rare_types,
+          why="A few clinical photographs among dermoscopic ones, or the reverse, are too few to "
+              "be learnt and too many to be ignored.",
+          remedy="leave them out, or report them separately",
+          how="By the shares of image_type; a type of fewer than 1 in 20 images is rare."),
 )

@@ -8,10 +8,15 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lesionlab.auditing.checks import Check, Verdict, say_count, say_share
+from lesionlab.auditing.evidence import Evidence
 from lesionlab.core.cohort import list_some
 from lesionlab.core.terms import COLUMNS
 from lesionlab.dataset.prepared import PreparedData
 
+MOST_MISSING = 0.8
+"""Share of the images without a value from which on a column is sparse."""
+_SITE_LEVELS = ("anatom_site_3", "anatom_site_4", "anatom_site_5", "anatom_site_special")
+# Finer levels of the body site, which most sites do not have.
 PLAUSIBLE: dict[str, tuple[float, float]] = {
     "age_approx": (1, 85),
     "clin_size_long_diam_mm": (0.5, 150),
@@ -22,7 +27,8 @@ PLAUSIBLE: dict[str, tuple[float, float]] = {
 """Smallest and largest value that is likely meant; 0 mostly stands for unknown."""
 
 
-def _find_dropped_rows(data: PreparedData) -> Verdict:
+def _find_dropped_rows(evidence: Evidence) -> Verdict:
+    data = evidence.data
     counts = data.manifest["counts"]
     reasons = {**counts["dropped_by_source"],
                **{f"no class for {name}": num for name, num in counts["dropped_by_target"].items()}}
@@ -37,7 +43,8 @@ def _find_dropped_rows(data: PreparedData) -> Verdict:
              f"({say_share(num_dropped / num_read)}) were dropped: {_list_counts(reasons)}")
 
 
-def _find_rejected_images(data: PreparedData) -> Verdict:
+def _find_rejected_images(evidence: Evidence) -> Verdict:
+    data = evidence.data
     reasons = data.manifest["counts"]["rejected_images"]
     num_rejected = sum(reasons.values())
     num_files = num_rejected + len(data.cohort)
@@ -51,7 +58,8 @@ def _find_rejected_images(data: PreparedData) -> Verdict:
              f"({say_share(num_rejected / num_files)}) were rejected: {_list_counts(reasons)}")
 
 
-def _find_adjusted_values(data: PreparedData) -> Verdict:
+def _find_adjusted_values(evidence: Evidence) -> Verdict:
+    data = evidence.data
     rows = pd.DataFrame(data.manifest["adjusted"], columns=["isic_id", "column", "reason"])
     if rows.empty:
         return Verdict(section="passed", value=0, fact="No value was changed or set to missing")
@@ -75,7 +83,8 @@ def _list_counts(counts: Mapping[str, int]) -> str:
     return list_some(f"{name} ({number:,})" for name, number in ordered)
 
 
-def _find_constant_columns(data: PreparedData) -> Verdict:
+def _find_constant_columns(evidence: Evidence) -> Verdict:
+    data = evidence.data
     names = [name for name, column in COLUMNS.items()
              if column.role == "input" and name in data.frame]
     if not names:
@@ -91,12 +100,29 @@ def _find_constant_columns(data: PreparedData) -> Verdict:
         f"training: {list_some(named)}"))
 
 
+def _find_sparse_columns(evidence: Evidence) -> Verdict:
+    data = evidence.data
+    names = [name for name, column in COLUMNS.items()
+             if column.role == "input" and name in data.frame and name not in _SITE_LEVELS]
+    if not names:
+        return Verdict(section="not_applicable", fact="There is no input column")
+    missing = data.frame[names].isna().mean().sort_values(ascending=False)
+    sparse = missing[missing > MOST_MISSING]
+    if sparse.empty:
+        return Verdict(section="passed", value=float(missing.iloc[0]), fact=(
+            f"No input column is missing in more than {MOST_MISSING:.0%} of the images"))
+    named = list_some(f"{name} ({say_share(share)})" for name, share in sparse.items())
+    return Verdict(section="tip", value=float(sparse.iloc[0]), count=len(data.frame), fact=(
+        f"{say_count(len(sparse), 'input column')} missing in most images: {named}"))
+
+
 def _say_only_value(values: pd.Series) -> str:
     known = values.dropna()
     return f"always {known.iloc[0]}" if len(known) else "always missing"
 
 
-def _find_implausible_values(data: PreparedData) -> Verdict:
+def _find_implausible_values(evidence: Evidence) -> Verdict:
+    data = evidence.data
     names = [name for name in PLAUSIBLE if name in data.frame]
     if not names:
         return Verdict(section="not_applicable", fact="There is no column with a plausible range")
@@ -116,19 +142,29 @@ def _find_implausible_values(data: PreparedData) -> Verdict:
 CHECKS = (
     Check(code="LL201", title="Dropped rows", function=_find_dropped_rows,
           why="Rows that fall out are seldom a random sample; scores hold for the rest only.",
-          remedy="read the reasons in manifest.json and state what was left out"),
+          remedy="read the reasons in manifest.json and state what was left out",
+          how="By the counts in manifest.json."),
     Check(code="LL202", title="Rejected images", function=_find_rejected_images,
           why="Broken files may come from one camera or clinic, whose images are then missing.",
-          remedy="fetch these files again or state that they are left out"),
+          remedy="fetch these files again or state that they are left out",
+          how="prepare decodes every file once and notes the reason."),
     Check(code="LL203", title="Adjusted values", function=_find_adjusted_values,
           why="A rule that is often broken points at a column in another unit or vocabulary.",
           remedy="look at the values in manifest.json and correct the table where they are "
-                 "systematic"),
+                 "systematic",
+          how="Every row goes through the official schema; each change is in manifest.json."),
     Check(code="LL501", title="Constant columns", function=_find_constant_columns,
           why="A column with one value teaches nothing, and another value at prediction is "
               "something the model never saw.",
-          remedy="expect no gain from them, and no sense from other values later"),
+          remedy="expect no gain from them, and no sense from other values later",
+          how="Distinct values are counted on the training role."),
     Check(code="LL502", title="Implausible values", function=_find_implausible_values,
           why="Values such as age 0 are often a code for unknown and are then learnt as numbers.",
-          remedy="set to missing what stands for unknown, and correct units"),
+          remedy="set to missing what stands for unknown, and correct units",
+          how="By a plausible range for age, lesion size, tumour thickness and size in pixels."),
+    Check(code="LL506", title="Sparse columns", function=_find_sparse_columns,
+          why="A column that is mostly missing teaches little but who filled in the form.",
+          remedy="leave it out of the features, or gather the values",
+          how="By the share of images without a value, for each input column but finer levels of "
+              "the body site."),
 )

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lesionlab.auditing.checks import Check, Verdict, say_count, say_share
+from lesionlab.auditing.evidence import Evidence
 from lesionlab.core.cohort import list_some
 from lesionlab.dataset.prepared import PreparedData
 
@@ -32,12 +33,12 @@ def differ_in(data: PreparedData, pairs: pd.DataFrame, column: str) -> pd.DataFr
     return pairs[sides[0] != sides[1]]
 
 
-def _find_straddling_patients(data: PreparedData) -> Verdict:
-    return _find_straddlers(data, "patient_id", "patient")
+def _find_straddling_patients(evidence: Evidence) -> Verdict:
+    return _find_straddlers(evidence.data, "patient_id", "patient")
 
 
-def _find_straddling_lesions(data: PreparedData) -> Verdict:
-    return _find_straddlers(data, "lesion_id", "lesion")
+def _find_straddling_lesions(evidence: Evidence) -> Verdict:
+    return _find_straddlers(evidence.data, "lesion_id", "lesion")
 
 
 def _find_straddlers(data: PreparedData, column: str, noun: str) -> Verdict:
@@ -57,12 +58,12 @@ def _find_straddlers(data: PreparedData, column: str, noun: str) -> Verdict:
         f"None of {say_count(len(by_value), noun)} has images in more than one role{rest}"))
 
 
-def _find_exact_straddlers(data: PreparedData) -> Verdict:
-    return _find_straddling_copies(data, "exact")
+def _find_exact_straddlers(evidence: Evidence) -> Verdict:
+    return _find_straddling_copies(evidence.data, "exact")
 
 
-def _find_near_straddlers(data: PreparedData) -> Verdict:
-    return _find_straddling_copies(data, "near")
+def _find_near_straddlers(evidence: Evidence) -> Verdict:
+    return _find_straddling_copies(evidence.data, "near")
 
 
 def _find_straddling_copies(data: PreparedData, kind: str) -> Verdict:
@@ -73,11 +74,13 @@ def _find_straddling_copies(data: PreparedData, kind: str) -> Verdict:
     total = say_count(len(pairs), f"{kind} pair")
     if len(bad):
         return Verdict(section="issue", value=len(bad), isic_ids=np.unique(bad),
+                       pairs=bad.itertuples(index=False, name=None),
                        fact=f"{len(bad):,} of {total} of copies have an image in each of two roles")
     return Verdict(section="passed", value=0, fact=f"{total} of copies, none of them in two roles")
 
 
-def _find_large_groups(data: PreparedData) -> Verdict:
+def _find_large_groups(evidence: Evidence) -> Verdict:
+    data = evidence.data
     columns = [name for name in ("patient_id", "lesion_id") if name in data.frame]
     if not columns or data.frame[columns].isna().all(axis=None):
         return Verdict(section="not_applicable", fact=(
@@ -100,18 +103,26 @@ CHECKS = (
     Check(code="LL101", title="Patients in one role", function=_find_straddling_patients,
           why="A model that has seen a patient is tested on what it knows by heart, and scores too "
               "high.",
-          remedy="prepare the data again so that all images of a patient share a role"),
+          remedy="prepare the data again so that all images of a patient share a role",
+          how="Each patient_id is followed through the roles; images without one are counted and "
+              "not seen."),
     Check(code="LL102", title="Lesions in one role", function=_find_straddling_lesions,
           why="Two images of one lesion are nearly one image; split apart, they test memory.",
-          remedy="prepare the data again so that all images of a lesion share a role"),
+          remedy="prepare the data again so that all images of a lesion share a role",
+          how="Each lesion_id is followed through the roles; images without one are counted and "
+              "not seen."),
     Check(code="LL103", title="Exact copies in one role", function=_find_exact_straddlers,
           why="The same file in training and test gives the answer away.",
-          remedy="prepare the data again, which keeps copies together"),
+          remedy="prepare the data again, which keeps copies together",
+          how="By the SHA-256 of the original files, independently of what prepare noted."),
     Check(code="LL104", title="Near copies in one role", function=_find_near_straddlers,
           why="A resized or re-encoded copy in training and test gives the answer away.",
-          remedy="prepare the data again, which keeps copies together"),
+          remedy="prepare the data again, which keeps copies together",
+          how="By the pairs in manifest.json, which prepare found by a perceptual hash and "
+              "confirmed on the pictures."),
     Check(code="LL106", title="Groups of several images", function=_find_large_groups,
           why="Images of one group are not independent: intervals and tests that count images "
               "claim more than is known.",
-          remedy="count groups rather than images wherever you state a sample size"),
+          remedy="count groups rather than images wherever you state a sample size",
+          how="By the groups of the split."),
 )

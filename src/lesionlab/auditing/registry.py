@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from lesionlab.auditing import alignment, composition, content, leakage, shortcuts
+from lesionlab.auditing import (
+    alignment,
+    appearances,
+    composition,
+    content,
+    copies,
+    drift,
+    labels,
+    leakage,
+    pictures,
+    shortcuts,
+    spellings,
+    strangers,
+    surroundings,
+    tables,
+    units,
+)
 from lesionlab.auditing.checks import Check
 
-_MODULES = (leakage, alignment, content, shortcuts, composition)
+_MODULES = (leakage, copies, alignment, content, pictures, strangers, shortcuts, appearances,
+            surroundings, composition, drift, tables, units, spellings, labels)
 _CHECKS = [check for module in _MODULES for check in module.CHECKS]
 
 CHECKS: dict[str, Check] = {check.code: check

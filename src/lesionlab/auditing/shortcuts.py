@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import pandas as pd
 
 from lesionlab.auditing.alignment import LARGE, NOTABLE
 from lesionlab.auditing.association import (
-    Association,
     associate,
-    correct_p_values,
+    associate_columns,
+    name_strangest_cell,
     separate_classes,
     take_units,
 )
 from lesionlab.auditing.checks import Check, Verdict, say_count, say_share
+from lesionlab.auditing.evidence import Evidence
 from lesionlab.core.cohort import list_some
 from lesionlab.core.terms import COLUMNS
 from lesionlab.dataset.prepared import PreparedData
@@ -25,6 +23,8 @@ MEASURES = {"file_bytes": "size in bytes", "pixels": "number of pixels",
 """What is known of a file without looking at the picture."""
 
 
+ORIGINS = ("source", "attribution")
+"""Columns that say which clinic or collection an image comes from."""
 SITE_DETAILS = ("anatom_site_2", "anatom_site_3", "anatom_site_4", "anatom_site_5",
                 "anatom_site_special")
 """Columns whose gap tells which site it is, not that nobody looked."""
@@ -36,7 +36,8 @@ def list_columns(data: PreparedData, role: str) -> list[str]:
             and name in data.frame and data.frame[name].notna().any()]
 
 
-def _find_consequences(data: PreparedData) -> Verdict:
+def _find_consequences(evidence: Evidence) -> Verdict:
+    data = evidence.data
     found = list_columns(data, "consequence")
     if not found:
         return Verdict(section="not_applicable", fact="No column is a consequence of the diagnosis")
@@ -46,14 +47,17 @@ def _find_consequences(data: PreparedData) -> Verdict:
             "of the diagnosis and cannot become a feature here"))
 
 
-def _find_telling_gaps(data: PreparedData) -> Verdict:
+def _find_telling_gaps(evidence: Evidence) -> Verdict:
+    data = evidence.data
     frame = data.frame
     names = [name for name in list_columns(data, "input")
              if frame[name].isna().any() and name not in SITE_DETAILS]
     if not names:
         return Verdict(section="not_applicable", fact="No input column has gaps to judge")
     missing = frame[names].isna()
-    judged = _judge_gaps(take_units(frame)["target"], missing)
+    units = take_units(frame)
+    judged = associate_columns({name: missing.loc[units.index, name] for name in names},
+                               units["target"])
     worst, found = next(iter(judged.items()))
     telling = [name for name, found in judged.items() if found.is_weak]
     if not telling:
@@ -71,47 +75,32 @@ def _find_telling_gaps(data: PreparedData) -> Verdict:
               f"(Cramer's V {found.strength:.2f}, one image per group and class){others}"))
 
 
-def _judge_gaps(target: pd.Series, missing: pd.DataFrame) -> dict[str, Association]:
-    """How gaps of each column and the target go together, the strongest first."""
-    found = {str(name): associate(missing.loc[target.index, str(name)], target)
-             for name in missing}
-    corrected = correct_p_values([one.p_value for one in found.values()])
-    judged = {name: replace(one, p_value=float(p_value))
-              for (name, one), p_value in zip(found.items(), corrected, strict=True)}
-    return dict(sorted(judged.items(), key=lambda item: -item[1].strength))
-
-
-def _find_telling_sources(data: PreparedData) -> Verdict:
-    if "source" not in data.frame or data.frame["source"].nunique() < 2:
+def _find_telling_sources(evidence: Evidence) -> Verdict:
+    frame = evidence.data.frame
+    names = [name for name in ORIGINS if name in frame and len(frame[name].dropna().unique()) > 1]
+    if not names:
         return Verdict(section="not_applicable", fact="There is just one source, or none is named")
-    units = take_units(data.frame.dropna(subset=["source"]))
-    found = associate(units["source"], units["target"])
-    cell = _name_strangest_cell(data.frame)
-    text = f"Cramer's V {found.strength:.2f} over {say_count(len(units), 'group')} by class"
-    if not found.is_weak:
-        return Verdict(section="passed", value=found.strength,
-                       fact=f"Class and source hardly go together: {text}")
-    source, name = cell
-    is_cell = (data.frame["source"] == source) & (data.frame["target"] == name)
-    is_class = data.frame["target"] == name
+    units = {name: take_units(frame.dropna(subset=[name])) for name in names}
+    found = {name: associate(rows[name], rows["target"]) for name, rows in units.items()}
+    column = max(names, key=lambda name: found[name].strength)
+    first = found[column]
+    text = (f"Cramer's V {first.strength:.2f} over {say_count(len(units[column]), 'group')} by "
+            "class")
+    if not first.is_weak:
+        return Verdict(section="passed", value=first.strength,
+                       fact=f"Class and {column} hardly go together: {text}")
+    origin, name = name_strangest_cell(frame[column], frame["target"])
+    is_cell = (frame[column] == origin) & (frame["target"] == name)
     return Verdict(
-        section="issue" if found.is_strong else "tip", value=found.strength,
-        isic_ids=data.frame.index[is_cell], fact=(
-            f"Class and source go together ({text}): {int(is_cell.sum()):,} of "
-            f"{int(is_class.sum()):,} {name} images come from {source}, which has "
-            f"{say_share((data.frame['source'] == source).mean())} of all images"))
+        section="issue" if first.is_strong else "tip", value=first.strength,
+        isic_ids=frame.index[is_cell], fact=(
+            f"Class and {column} go together ({text}): {int(is_cell.sum()):,} of "
+            f"{int((frame['target'] == name).sum()):,} {name} images come from {origin}, which "
+            f"has {say_share((frame[column] == origin).mean())} of all images"))
 
 
-def _name_strangest_cell(frame: pd.DataFrame) -> tuple[str, str]:
-    """The source and class whose images are most above what independence would give."""
-    table = pd.crosstab(frame["source"], frame["target"])
-    counts = table.to_numpy()
-    expected = np.outer(counts.sum(1), counts.sum(0)) / counts.sum()
-    row, column = np.unravel_index(((counts - expected) / expected**0.5).argmax(), counts.shape)
-    return str(table.index[row]), str(table.columns[column])
-
-
-def _find_telling_files(data: PreparedData) -> Verdict:
+def _find_telling_files(evidence: Evidence) -> Verdict:
+    data = evidence.data
     frame = data.frame
     if not {"pixels_x", "pixels_y", "file_bytes"} <= set(frame):
         return Verdict(section="not_applicable", fact="Sizes of the files are not known")
@@ -134,18 +123,27 @@ CHECKS = (
     Check(code="LL301", title="Consequences of the label", function=_find_consequences,
           why="Who was biopsied, and how thick a melanoma is, is known after the diagnosis; a "
               "model fed with it cannot be used before.",
-          remedy="keep them out of any model that you build elsewhere"),
+          remedy="keep them out of any model that you build elsewhere",
+          how="By the role of each column in lesionlab's vocabulary."),
     Check(code="LL302", title="Gaps and the label", function=_find_telling_gaps,
           why="A model with missing indicators can learn who filled in the form instead of the "
               "disease.",
-          remedy="compare scores with and without these columns, or leave them out"),
+          remedy="compare scores with and without these columns, or leave them out",
+          how="Cramer's V of missing against class for each input column with gaps, corrected for"
+              " their number (Holm). Finer levels of the body site are left out: their gap tells "
+              "the site."),
     Check(code="LL303", title="Source and the label", function=_find_telling_sources,
           why="A model can learn to tell cameras and clinics apart, and score well without "
               "seeing the lesion.",
-          remedy="report scores per source and test on a source that was left out of training"),
+          remedy="report scores per source and test on a source that was left out of training",
+          how="Cramer's V of source or attribution, whichever is larger, against class; the "
+              "sentence names the class and source that stand out most."),
     Check(code="LL305", title="File size and the label", function=_find_telling_files,
           why="Size and shape come from the camera and the export, so the label is tied to where "
               "the image was made.",
           remedy="check that classes do not come from other devices or exports, and compare "
-                 "scores within one size"),
+                 "scores within one size",
+          causes=("LL303", "LL308", "LL309", "LL310", "LL312"),
+          how="AUROC of each of the three for each class against the rest; the sentence names the"
+              " strongest."),
 )

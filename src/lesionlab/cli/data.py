@@ -1,4 +1,4 @@
-"""Commands that make and check data: phantom, prepare, audit."""
+"""Commands that make data: phantom, prepare."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from lesionlab.cli.options import (
-    DATA_HELP,
     Address,
     ExecutorName,
     Json,
@@ -21,17 +20,37 @@ from lesionlab.cli.output import close, open_asked, say
 app = typer.Typer()
 
 
+def _list_faults(is_asked: bool) -> None:
+    from lesionlab.phantoms.faults import FAULTS
+
+    if is_asked:
+        for fault in FAULTS.values():
+            say(f"{fault.name:22} {fault.plants}")
+        raise typer.Exit
+
+
 @app.command(epilog="Example: lesionlab phantom cohort --patients 200 --seed 0")
 def phantom(
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     patients: Annotated[int, typer.Option(min=1, help="How many patients.")] = 200,
     seed: Seed = 0,
-    fault: Annotated[str | None, typer.Option(help="Plant one known defect.")] = None,
+    fault: Annotated[str | None, typer.Option(
+        metavar="NAME", help="Plant one known defect.")] = None,
+    strength: Annotated[float, typer.Option(
+        help="How much of it, above 0 and up to 1.")] = 1.0,
+    with_split: Annotated[bool, typer.Option(
+        "--with-split", help="Add a clean column `split`, by patient.")] = False,
+    with_sources: Annotated[bool, typer.Option(
+        "--with-sources", help="Name two institutions in `attribution`.")] = False,
+    _list: Annotated[bool, typer.Option(
+        "--list-faults", is_eager=True, callback=_list_faults,
+        help="List what --fault can plant, and exit.")] = False,
 ) -> None:
     """Draw a synthetic cohort of lesion phantoms with known truth."""
     from lesionlab.phantoms.making import phantom as draw
 
-    made = draw(out, patients=patients, seed=seed, fault=fault)
+    made = draw(out, patients=patients, seed=seed, fault=fault, strength=strength,
+                with_split=with_split, with_sources=with_sources)
     say(f"{made.num_images:,} images of {made.num_lesions:,} lesions, "
         f"{made.num_patients:,} patients" + (f"; fault: {made.fault}" if made.fault else ""))
     say(f"wrote {out}; next: lesionlab prepare {out} --out DATA")
@@ -83,30 +102,7 @@ def _table_columns(**names: str | None) -> Any:
     from lesionlab.core.errors import InputError
     from lesionlab.sources.reading import TableColumns
 
-    given = {name: value for name, value in names.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
     if given and "id" not in given:
         raise InputError("--id-column is missing; a table of your own needs it")
     return TableColumns(**given) if given else None
-
-
-@app.command(epilog="Example: lesionlab audit data --fail-on issue")
-def audit(
-    data: Annotated[Path, typer.Argument(help=DATA_HELP)],
-    fail_on: Annotated[str | None, typer.Option(
-        help="Exit 1 if there are findings of this section: issue or tip.")] = None,
-    is_json: Json = False,
-) -> None:
-    """Look for what would make the numbers a lie."""
-    from lesionlab.auditing.report import audit as check
-    from lesionlab.core.errors import InputError
-
-    if fail_on not in (None, "issue", "tip"):
-        raise InputError(f"--fail-on {fail_on}: choose issue or tip")
-    findings = check(data)
-    lines = [f"{finding.section:14} {finding.code}  {finding.explanation}" for finding in findings]
-    close(is_json, lambda: [finding.to_dict() for finding in findings], lines,
-           f"wrote {data / 'audit.json'} and audit.html; next: lesionlab train {data} "
-           "--recipe image_frozen --out RUN")
-    failing = {"issue": ("issue",), "tip": ("issue", "tip")}.get(fail_on or "", ())
-    if any(finding.section in failing for finding in findings):
-        raise typer.Exit(1)

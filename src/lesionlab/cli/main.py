@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import lesionlab
-from lesionlab.cli import archive, data, results, training
+from lesionlab.cli import archive, auditing, data, results, training
 from lesionlab.cli.output import note, say
 from lesionlab.core.errors import LesionLabError
 from lesionlab.core.terms import RESEARCH_USE
@@ -23,7 +23,7 @@ app = typer.Typer(
     help=f"{lesionlab.__doc__.splitlines()[0] if lesionlab.__doc__ else ''} {RESEARCH_USE}",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None)
-for part in (archive, data, training, results):
+for part in (archive, data, auditing, training, results):
     app.add_typer(part.app)
 
 

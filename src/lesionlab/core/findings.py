@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 Section = Literal["issue", "tip", "passed", "not_applicable"]
@@ -26,6 +26,8 @@ class Finding:
     """Their ids, sorted."""
     value: float | None = None
     """The figure behind the explanation, where there is one."""
+    pairs: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
+    """Ids of images that are to be seen side by side; on the page alone, in no file."""
 
     def __post_init__(self) -> None:
         is_code = self.code.startswith("LL") and self.code[2:].isdigit() and len(self.code) == 5
@@ -35,7 +37,9 @@ class Finding:
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as a JSON object of the keys of audit.json."""
-        return asdict(self) | {"isic_ids": list(self.isic_ids)}
+        value = asdict(self) | {"isic_ids": list(self.isic_ids)}
+        del value["pairs"]
+        return value
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Finding:

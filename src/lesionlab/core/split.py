@@ -32,6 +32,8 @@ class Split:
     """What was kept together, for instance `lesion_id+duplicates`."""
     cohort_digest: str
     """Digest of the cohort that was split."""
+    may_leak: bool = False
+    """Taken as it was given, to be audited: groups may straddle roles, and roles may be empty."""
 
     def __post_init__(self) -> None:
         wanted = pa.schema([(name, pa.string()) for name in ("isic_id", "role", "group_id")])
@@ -41,6 +43,8 @@ class Split:
         table = self.table.select(wanted.names).cast(wanted).sort_by("isic_id").combine_chunks()
         object.__setattr__(self, "table", table)
         problems = _problems(self.frame.reset_index())
+        if not self.may_leak:
+            problems += _straddlers(self.frame, "group_id")
         if problems:
             raise SplitError(join_problems("the split breaks its laws", problems))
 
@@ -55,12 +59,14 @@ class Split:
                              "prepare the data again")
         return cls(table=stored.replace_schema_metadata(None),
                    seed=int(notes["seed"]) if notes["seed"] else None,
-                   group_key=notes["group_key"], cohort_digest=notes["cohort_digest"])
+                   group_key=notes["group_key"], cohort_digest=notes["cohort_digest"],
+                   may_leak=bool(notes.get("may_leak")))
 
     def save(self, path: Path) -> None:
         """Write the split as Parquet, seed, group key and cohort digest in its metadata."""
         notes = {"seed": "" if self.seed is None else str(self.seed),
-                 "group_key": self.group_key, "cohort_digest": self.cohort_digest}
+                 "group_key": self.group_key, "cohort_digest": self.cohort_digest,
+                 **({"may_leak": "yes"} if self.may_leak else {})}
         artifacts.write_parquet(path, self.table.replace_schema_metadata(notes))
 
     @cached_property
@@ -99,7 +105,7 @@ class Split:
                 f"the split was made for cohort {self.cohort_digest[:12]}, "
                 f"this one is {cohort.digest[:12]}; prepare the data again")
         problems = _differences(cohort.ids, self.table["isic_id"].to_pandas())
-        if not problems:
+        if not problems and not self.may_leak:
             frame = cohort.frame
             frame["role"] = self.frame["role"]
             for key in [name for name in ("patient_id", "lesion_id") if name in frame]:
@@ -119,7 +125,7 @@ def _problems(frame: pd.DataFrame) -> list[str]:
     empty = int(frame[["isic_id", "role", "group_id"]].isna().any(axis=1).sum())
     if empty:
         problems.append(f"{empty} rows lack an id, a role or a group")
-    return problems + _straddlers(frame, "group_id")
+    return problems
 
 
 def _differences(wanted: pd.Index, found: pd.Series) -> list[str]:

@@ -55,6 +55,9 @@ class PrepareSettings:
     """Shares of train/valid/test; any three positive numbers."""
     split_column: str | None = None
     """Column with the user's own roles, in the place of a draw."""
+    is_split_given: bool = False
+    """Take the user's split as it is, leaks and empty roles too, for an audit: nothing can be
+    trained on it. Without a column there is no split: all images are `train`."""
     licences: tuple[str, ...] = ()
     """Licences of which images are taken, in any spelling; empty for all images."""
     seed: int = 0
@@ -108,14 +111,14 @@ def prepare(
     target = find_target(settings.target, source.cohort)
     plan = _plan_digest(source, settings)
     if exists(out / MANIFEST if is_remote(out) else out):
-        return _finished(out, plan)
+        return _finished(out, plan, settings)
     folder = find_copy(plan) if is_remote(out) else out
     if not folder.exists():
         _build(folder, plan, source, settings, target,
                executor or LocalExecutor(num_workers=num_workers))
     if is_remote(out):
         publish_folder(folder, out)
-    return PreparedData.load(out)
+    return PreparedData.load(out, may_leak=settings.is_split_given)
 
 
 def _build(
@@ -126,7 +129,8 @@ def _build(
     classes, no_class = assign_target(target, source.cohort)
     addresses = {isic_id: source.addresses[isic_id] for isic_id in classes.dropna().index}
     if settings.split_column is not None:  # said before the images are read, not after
-        read_roles(source.cohort.select(addresses), settings.split_column)
+        read_roles(source.cohort.select(addresses), settings.split_column,
+                   may_leak=settings.is_split_given)
     with _working_folder(out, plan) as work:
         rejected = screen_images(work, addresses, size_px=settings.size_px, limits=settings.limits,
                                 executor=executor)
@@ -146,13 +150,13 @@ def _plan_digest(source: SourceRead, settings: PrepareSettings) -> str:
         "left_out": artifacts.digest_json(left_out), "settings": asdict(settings)})
 
 
-def _finished(out: Path, plan: str) -> PreparedData:
+def _finished(out: Path, plan: str, settings: PrepareSettings) -> PreparedData:
     """The folder `out`, where it holds just what was asked for."""
     remedy = f"remove {out} or choose another --out"
     if not (out / "manifest.json").is_file():
         raise StoreError(f"{out} exists already and is no prepared folder; {remedy}")
     try:
-        data = PreparedData.load(out)
+        data = PreparedData.load(out, may_leak=settings.is_split_given)
     except (InputError, StoreError) as error:
         raise StoreError(f"{error}; first {remedy}") from error
     if data.manifest.get("plan") != plan:
@@ -245,9 +249,16 @@ def _screened_cohort(cohort: Cohort, store: ImageStore, classes: pd.Series) -> C
 def _split(cohort: Cohort, groups: pd.Series, settings: PrepareSettings) -> Split:
     frame = cohort.frame
     key = "+".join([name for name in LINK_COLUMNS if name in frame] + ["duplicates"])
-    if settings.split_column is not None:
-        roles = read_roles(cohort, settings.split_column)
-        return make_split(cohort, groups, roles, seed=None, group_key=key)
+    if settings.split_column is not None or settings.is_split_given:
+        roles = _read_given_roles(cohort, settings)
+        return make_split(cohort, groups, roles, seed=None, group_key=key,
+                          may_leak=settings.is_split_given)
     strata = name_strata(frame["target"].astype(str), frame.get("source"))
     roles = draw_roles(groups, strata, parse_shares(settings.split), settings.seed)
     return make_split(cohort, groups, roles, seed=settings.seed, group_key=key)
+
+
+def _read_given_roles(cohort: Cohort, settings: PrepareSettings) -> pd.Series:
+    if settings.split_column is None:
+        return pd.Series("train", index=cohort.ids, name="role")
+    return read_roles(cohort, settings.split_column, may_leak=settings.is_split_given)

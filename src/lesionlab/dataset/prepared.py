@@ -13,7 +13,7 @@ import pyarrow as pa
 from lesionlab.core import artifacts, displays
 from lesionlab.core.cohort import Cohort
 from lesionlab.core.copies import fetch_folder
-from lesionlab.core.errors import StoreError
+from lesionlab.core.errors import SplitError, StoreError
 from lesionlab.core.remote import as_path
 from lesionlab.core.split import Role, Split
 from lesionlab.dataset.store import ImageStore
@@ -36,14 +36,15 @@ class PreparedData:
     store: ImageStore
 
     @classmethod
-    def load(cls, folder: Path) -> PreparedData:
+    def load(cls, folder: Path, *, may_leak: bool = False) -> PreparedData:
         """Open a prepared folder and check that its parts belong together.
 
         Of one behind a URL a copy on this disk is opened, which is made where it is not there.
+        Only an audit may look at a split that was taken as it was given (`may_leak`).
 
         Raises:
             StoreError: the folder is missing, damaged, or of another version.
-            SplitError: the split does not hold its groups together.
+            SplitError: the split does not hold its groups together, or need not.
             RemoteError: the URL cannot be reached.
         """
         folder = fetch_folder(as_path(folder))
@@ -68,6 +69,9 @@ class PreparedData:
         data = cls(folder=folder, manifest=manifest, cohort=cohort, split=split,
                    store=ImageStore(folder=folder / "images"))
         data._check()
+        if split.may_leak and not may_leak:
+            raise SplitError(f"{folder} holds a split as it was given, for an audit only: it may "
+                             "leak; make a folder to train on with lesionlab prepare")
         return data
 
     def _check(self) -> None:

@@ -172,4 +172,6 @@ def _screen_image(
         "pixels_x": image.width,
         "pixels_y": image.height,
         "file_bytes": len(data),
+        "file_format": image.file_format,
+        "jpeg_quality": image.jpeg_quality,
     }

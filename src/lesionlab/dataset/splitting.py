@@ -118,37 +118,40 @@ def _deal(groups: list[_Members], shares: list[float]) -> list[int]:
 
 
 def make_split(
-    cohort: Cohort, groups: pd.Series, roles: pd.Series, *, seed: int | None, group_key: str
+    cohort: Cohort, groups: pd.Series, roles: pd.Series, *, seed: int | None, group_key: str,
+    may_leak: bool = False,
 ) -> Split:
-    """The Split of a cohort; one whose groups straddle roles is refused."""
+    """The Split of a cohort; one whose groups straddle roles is refused unless it may leak."""
     table = pa.table({"isic_id": cohort.ids, "role": roles.loc[cohort.ids].astype(str).array,
                       "group_id": groups.loc[cohort.ids].astype(str).array})
-    split = Split(table=table, seed=seed, group_key=group_key, cohort_digest=cohort.digest)
+    split = Split(table=table, seed=seed, group_key=group_key, cohort_digest=cohort.digest,
+                  may_leak=may_leak)
     split.check_against(cohort)
     return split
 
 
-def read_roles(cohort: Cohort, column: str) -> pd.Series:
+def read_roles(cohort: Cohort, column: str, *, may_leak: bool = False) -> pd.Series:
     """The user's own roles from a column of the cohort, named as we name them.
 
     Raises:
         SplitError: no such column, an unknown name, an image without a role, or a role that
-            nobody has. Groups that straddle roles are found by `make_split`, never moved.
+            nobody has, unless the split may leak. Groups that straddle roles are found by
+            `make_split`, never moved.
     """
     frame = cohort.frame
     if column not in frame:
-        raise SplitError(f"--split-column {column}: no such column; the table has "
+        raise SplitError(f"split column {column}: no such column; the table has "
                          f"{', '.join(frame.columns)}")
     given = frame[column].astype("string").str.strip().str.lower()
     roles = given.map(ROLE_NAMES)
     wrong = given.index[roles.isna()]
     if len(wrong):
         found = sorted(set(given[wrong].fillna("(empty)")))
-        raise SplitError(f"--split-column {column}: {len(wrong)} images have no known role "
+        raise SplitError(f"split column {column}: {len(wrong)} images have no known role "
                          f"({list_some(found)}): {list_some(wrong)}; use {', '.join(ROLES)}")
     empty = [role for role in ROLES if role not in set(roles)]
-    if empty:
-        raise SplitError(f"--split-column {column}: no image is {' or '.join(empty)}; "
+    if empty and not may_leak:
+        raise SplitError(f"split column {column}: no image is {' or '.join(empty)}; "
                          f"a split needs all of {', '.join(ROLES)}")
     return roles.rename("role")
 

@@ -29,6 +29,8 @@ SCHEMA = pa.schema([
     ("pixels_x", pa.int32()),
     ("pixels_y", pa.int32()),
     ("file_bytes", pa.int64()),
+    ("file_format", pa.string()),
+    ("jpeg_quality", pa.int32()),
 ])
 """A row per image: the JPEG that is kept and its size, then what was measured on the original."""
 

@@ -14,7 +14,7 @@ from lesionlab.core.remote import is_remote, reaching
 from lesionlab.imaging.colour import convert_to_srgb
 from lesionlab.imaging.dicom_extra import require_dicom
 from lesionlab.imaging.formats import is_dicom, load_image, open_image, read_orientation
-from lesionlab.imaging.jpeg import decode_jpeg
+from lesionlab.imaging.jpeg import decode_jpeg, estimate_quality
 
 REJECTION_REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -75,6 +75,8 @@ class DecodedImage:
     """(H, W, 3) uint8 sRGB, upright, perhaps reduced."""
     file_format: str
     """JPEG, PNG, BMP, TIFF, WEBP, GIF or DICOM."""
+    jpeg_quality: int | None
+    """Quality of a JPEG file, 1 to 100, estimated by `imaging.jpeg`; None for other formats."""
     width: int
     """Pixels of the upright picture before reduction."""
     height: int
@@ -157,6 +159,7 @@ def decode_image(
     return DecodedImage(
         rgb=rgb,
         file_format=file_format,
+        jpeg_quality=_read_quality(image),
         width=width if orientation < 5 else height,
         height=height if orientation < 5 else width,
         is_storable=pixels is not None and target == (width, height) and _is_bare(image),
@@ -184,8 +187,9 @@ def _decode_dicom(
         with image:
             _, picture = _load(image, stream, file_format, target)
     rgb, is_profile_ignored = _finish(picture, target, found.profile, 1)
-    return DecodedImage(rgb=rgb, file_format="DICOM", width=found.width, height=found.height,
-                        is_storable=False, is_profile_ignored=is_profile_ignored)
+    return DecodedImage(rgb=rgb, file_format="DICOM", jpeg_quality=None, width=found.width,
+                        height=found.height, is_storable=False,
+                        is_profile_ignored=is_profile_ignored)
 
 
 def _load(
@@ -224,6 +228,11 @@ def _is_bare(image: ImageFile.ImageFile) -> bool:
     """Whether a JPEG has no block but those that say how to decode it."""
     assert isinstance(image, JpegImagePlugin.JpegImageFile)
     return {name for name, _ in image.applist} <= {"APP0", "APP14"}
+
+
+def _read_quality(image: ImageFile.ImageFile) -> int | None:
+    is_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    return estimate_quality(image.quantization) if is_jpeg else None
 
 
 def _reduced_size(width: int, height: int, short_side: int | None) -> tuple[int, int]:

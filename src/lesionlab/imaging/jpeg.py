@@ -1,5 +1,7 @@
 """JPEG bytes to pixels and back, by libjpeg-turbo."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import simplejpeg
 
@@ -12,6 +14,16 @@ END_OF_IMAGE = b"\xff\xd9"
 # complaint, and stray bytes before the end marker come after the last pixel, so that nothing
 # can hide behind this one; an unusual chroma sampling is one that only Pillow unpacks.
 _HARMLESS_COMPLAINTS = ("extraneous bytes before marker 0xd9", "Could not determine subsampling")
+
+# ITU-T T.81 (1992), table K.1: the steps for luminance that libjpeg scales by its quality.
+_LUMINANCE_STEPS = np.array([
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
+    14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+    18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99])
+_QUALITIES = np.arange(1, 101)
+_SCALES = np.where(_QUALITIES < 50, 5000 // _QUALITIES, 200 - 2 * _QUALITIES)
+_STEPS = np.clip((_SCALES[:, None] * _LUMINANCE_STEPS + 50) // 100, 1, 255)
 
 
 def decode_jpeg(data: bytes, short_side: int | None) -> np.ndarray | None:
@@ -66,6 +78,25 @@ def encode_jpeg(rgb: np.ndarray, quality: int = 95) -> bytes:
     """
     pixels = np.ascontiguousarray(rgb)
     return simplejpeg.encode_jpeg(pixels, quality=quality, colorsubsampling="444", fastdct=False)
+
+
+def estimate_quality(tables: Mapping[int, Sequence[int]]) -> int | None:
+    """Returns the quality, 1 to 100, with which libjpeg would have quantized most nearly alike.
+
+    Its luminance steps by quality are those of `jpeg_quality_scaling` and `jpeg_set_linear_quality`
+    (Independent JPEG Group, jcparam.c); the nearest has the least sum of absolute differences.
+    Cameras and other encoders have tables of their own, for which it is a likeness only.
+
+    Args:
+        tables: 64 steps in natural order by number; the first is for luminance.
+
+    Returns:
+        None where there is no whole first table.
+    """
+    steps = np.asarray(tables.get(0, ()))
+    if steps.shape != (64,):
+        return None
+    return int(_QUALITIES[np.abs(_STEPS - np.minimum(steps, 255)).sum(axis=1).argmin()])
 
 
 def _has_end(data: bytes) -> bool:

@@ -78,6 +78,17 @@ def fuzz(name: str, minutes: float, memory_mib: int, seed: int) -> list[str]:
             f"one, exit {done.returncode}" if done.returncode else "none"]
 
 
+def run_again(name: str, path: Path) -> None:
+    """Give one input to a target, for its traceback."""
+    from fuzz_targets import TARGETS
+
+    warnings.simplefilter("error")
+    with tempfile.TemporaryDirectory() as folder:
+        tempfile.tempdir = folder
+        TARGETS[name].check(path.read_bytes())
+    print(f"{path}: nothing found")
+
+
 def _processor_seconds() -> float:
     """What the processes that have ended took of processors."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -90,16 +101,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--targets", nargs="+", choices=NAMES, default=NAMES)
     parser.add_argument("--minutes", type=float, default=5, help="of each target")
-    parser.add_argument("--memory", type=int, default=2048, help="MiB of a target")
+    parser.add_argument("--memory", type=int, default=4096, help="MiB of a target")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--input", type=Path, help="one input, run by the one target named")
     options = parser.parse_args()
     if options.input:
-        from fuzz_targets import TARGETS
-
-        warnings.simplefilter("error")
-        TARGETS[options.targets[0]].check(options.input.read_bytes())
-        sys.exit("nothing was found in it")
+        run_again(options.targets[0], options.input)
+        return
     if not find_spec("atheris"):
         sys.exit("atheris is not installed; pip install atheris")
     rows = [fuzz(name, options.minutes, options.memory, options.seed) for name in options.targets]

@@ -65,7 +65,7 @@ def decode(data: bytes) -> None:
 def draw_seeds() -> Iterator[bytes]:
     """A phantom in every format and kind of sample that is decoded."""
     with tempfile.TemporaryDirectory() as folder:
-        phantom(Path(folder) / "cohort", patients=40, image_size=(40, 32))
+        phantom(Path(folder) / "cohort", patients=2, image_size=(40, 32))
         first = min((Path(folder) / "cohort" / "images").iterdir())
         picture = Image.open(first).convert("RGB").resize((40, 32))
     yield from _draw_pictures(picture)

@@ -19,7 +19,7 @@ def test_surroundings_that_tell_the_label_are_an_issue(tmp_path: Path):
     assert (finding.section, finding.count) == ("issue", 400)
     assert finding.explanation == (
         "With the lesion covered, what is around the lesion alone tells Malignant from the rest "
-        "with AUROC 1.00 (1.00-1.00), the whole picture Malignant with AUROC 1.00 (1.00-1.00); "
+        "with AUROC 1.00 (1.00-1.00), the whole picture with AUROC 1.00 (1.00-1.00); "
         "look at the surroundings of both classes, cut or mask them, and test on images from "
         "elsewhere.")
     assert "the rim of the picture alone" in look(
@@ -48,8 +48,8 @@ def test_provenance_that_tells_the_label_is_an_issue(tmp_path: Path):
     assert (finding.section, finding.value, finding.count) == ("issue", 1.0, 400)
     assert finding.explanation == (
         "Without a look at the picture, source, attribution together tell Malignant from the "
-        "rest with AUROC 1.00 (1.00-1.00), the whole picture Malignant with AUROC 1.00 "
-        "(1.00-1.00); report scores per source and file type, and test on a source that was left "
+        "rest with AUROC 1.00 (1.00-1.00), the whole picture with AUROC 1.00 (1.00-1.00)"
+        "; report scores per source and file type, and test on a source that was left "
         "out.")
 
 

@@ -22,7 +22,6 @@ PROVENANCE = ("source", "attribution", "copyright_license", "image_type", "image
 def _find_telling_surroundings(evidence: Evidence) -> Verdict:
     if evidence.why_no_features:
         return Verdict(section="not_applicable", fact=evidence.why_no_features)
-    whole = evidence.tell_target("whole")
     found = {"what is around the lesion": evidence.tell_target("surroundings"),
              "the rim of the picture": evidence.tell_target("rim")}
     best = {what: told[0] for what, told in found.items() if told}
@@ -30,17 +29,21 @@ def _find_telling_surroundings(evidence: Evidence) -> Verdict:
         return Verdict(section="not_applicable",
                        fact="No two classes have enough groups to be told apart")
     what, first = max(best.items(), key=lambda item: item[1].low)
-    text = f"{what} alone tells {first.class_name} from the rest with {first}, {_say(whole[0])}"
+    whole = _find_whole(evidence, first)
+    text = (f"{what} alone tells {first.class_name} from the rest with {first}, the whole picture "
+            f"with {whole}")
     section = "tip" if first.low >= 0.5 + NOTABLE else "passed"
-    if first.low >= 0.5 + LARGE and first.auroc >= whole[0].auroc - NEARLY:
+    if first.low >= 0.5 + LARGE and first.auroc >= whole.auroc - NEARLY:
         section = "issue"
     return Verdict(section=section, value=first.auroc,
                    count=len(evidence.data.frame) * (section != "passed"),
                    fact=f"With the lesion covered, {text}")
 
 
-def _say(whole: Separation) -> str:
-    return f"the whole picture {whole.class_name} with {whole}"
+def _find_whole(evidence: Evidence, other: Separation) -> Separation:
+    """How well the whole picture tells the class that something else tells."""
+    return next(one for one in evidence.tell_target("whole")
+                if one.class_name == other.class_name)
 
 
 def _find_telling_records(evidence: Evidence) -> Verdict:
@@ -57,8 +60,8 @@ def _find_telling_records(evidence: Evidence) -> Verdict:
     first = found[0]
     text = (f"{list_some(_name_columns(columns))} together tell {first.class_name} from the rest "
             f"with {first}")
-    if evidence.why_no_features is None and (whole := evidence.tell_target("whole")):
-        text = f"{text}, {_say(whole[0])}"
+    if evidence.why_no_features is None:
+        text = f"{text}, the whole picture with {_find_whole(evidence, first)}"
     section = ("issue" if first.low >= 0.5 + LARGE else "tip" if first.low >= 0.5 + NOTABLE
                else "passed")
     return Verdict(section=section, value=first.auroc, count=len(rows) * (section != "passed"),

@@ -56,7 +56,7 @@ _OF_LABELS = (
     Fault(name="label-shuffle", codes=("LL306", "LL601", "LL109"), strength=OF_LABELS,
           plants="labels are dealt anew among the images, at random",
           plant=label_faults.shuffle_labels),
-    Fault(name="label-flip", codes=("LL601",),
+    Fault(name="label-flip", codes=("LL602", "LL601"),
           plants="malignant lesions are labelled benign and, more rarely, benign ones malignant",
           strength=_say_most(label_faults.MOST_MISSED, "of the malignant and "
                              f"{100 * label_faults.MOST_FEARED:.0f} % of the benign lesions"),

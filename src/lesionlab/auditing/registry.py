@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lesionlab.auditing import (
     alignment,
+    altered_copies,
     appearances,
     composition,
     content,
-    copies,
     drift,
     labels,
     leakage,
@@ -21,8 +21,8 @@ from lesionlab.auditing import (
 )
 from lesionlab.auditing.checks import Check
 
-_MODULES = (leakage, copies, alignment, content, pictures, strangers, shortcuts, appearances,
-            surroundings, composition, drift, tables, units, spellings, labels)
+_MODULES = (leakage, altered_copies, alignment, content, pictures, strangers, shortcuts,
+            appearances, surroundings, composition, drift, tables, units, spellings, labels)
 _CHECKS = [check for module in _MODULES for check in module.CHECKS]
 
 CHECKS: dict[str, Check] = {check.code: check

@@ -100,12 +100,12 @@ CHECKS = (
           remedy="look at the pairs, and move both images of each to one role",
           how="Pictures that are near in frozen features are laid on each other and compared in "
               "fine detail; pairs that prepare found are left out.",
-          causes=("LL103", "LL104")),
+          causes=("LL103", "LL104", "LL206")),
     Check(code="LL108", title="Altered copies with one label", function=_find_conflicting_altered,
           why="One of the two labels is wrong, or labels were attached to the wrong images.",
           remedy="look at the pairs, correct the label or leave both out",
           how="The target is compared within each pair of LL107.",
-          causes=("LL105",)),
+          causes=("LL105", "LL206")),
     Check(code="LL109", title="Lesions with one label", function=_find_conflicting_lesions,
           why="A lesion has one diagnosis; two labels mean that one is wrong, or that labels stand "
               "with the wrong images.",

@@ -22,7 +22,7 @@ from lesionlab.imaging.registration import (
 from lesionlab.scaling.executors import Executor, LocalExecutor
 from lesionlab.scaling.progress import progress
 
-COPIES_VERSION = 1
+COPIES_VERSION = 2
 """Raised whenever other pairs would be found."""
 NUM_NEIGHBOURS = 6
 """Neighbours of each picture that are looked at."""

@@ -12,8 +12,10 @@ from lesionlab.imaging.placement import MIRRORED, Placement, turn_picture
 
 WHOLE_SIDE, PART_SIDE = 96, 64
 """Pixels of the squares in which the whole picture and the part are compared."""
-LEAST_COARSE, LEAST_FINE = 0.8, 0.6
-"""Correlations of coarse and of fine detail from which two pictures are one."""
+LEAST_COARSE, LEAST_FINE = 0.85, 0.65
+"""Correlations of coarse and of fine detail from which two pictures are one. Of pairs of different
+lesions in HAM10000, 4 have more, all of one lesion under two ids; of 1,900 altered copies of
+pictures from three cohorts, 99 % have more where the file was not compressed hard as well."""
 LEAST_SEEN = 0.15
 """Share of the part that must lie inside the whole and outside dark corners."""
 CROPPED = 0.95
@@ -75,27 +77,23 @@ def compare_pictures(whole: np.ndarray, part: np.ndarray, start: Placement) -> L
         start: not further off than a few percent.
     """
     part = turn_picture(part, start.turn)
-    place, gain = _fit_place(whole, part, start)
+    place = _fit_place(whole, part, start)
     seen, is_seen = _see(whole, place)
     is_compared = is_seen & _find_field(seen) & _find_field(part)
     if is_compared.mean() < LEAST_SEEN:
         return Likeness(place=place, coarse=0.0, fine=0.0, is_retouched=False)
-    shift = abs(float((part - seen)[is_compared].mean()))
-    return Likeness(place=place, is_retouched=shift > _TONE or abs(gain - 1) > _TONE / 100,
+    return Likeness(place=place, is_retouched=_differ_in_tone(seen, part, is_compared),
                     coarse=_compare_detail(seen, part, is_compared, 0.7, 2.0),
                     fine=_compare_detail(seen, part, is_compared, 0.0, 1.0))
 
 
-def _fit_place(
-    whole: np.ndarray, part: np.ndarray, place: Placement
-) -> tuple[Placement, float]:
-    """The place where the squared difference is least, up to gain and offset, and the gain.
+def _fit_place(whole: np.ndarray, part: np.ndarray, place: Placement) -> Placement:
+    """The place where the squared difference is least, up to gain and offset.
 
     Gauss and Newton on left, top, width, height, gain and offset (Lucas & Kanade 1981).
     """
     gradients = np.gradient(whole)
     across = (np.arange(PART_SIDE, dtype=np.float32) + 0.5) / PART_SIDE
-    gain = 1.0
     for _ in range(_NUM_STEPS):
         seen, is_seen = _see(whole, place)
         down, right = (_see(slope, place)[0] * WHOLE_SIDE for slope in gradients)
@@ -109,7 +107,7 @@ def _fit_place(
         place = _move(place, steps)
         if np.abs(steps).max() < _LEAST_MOVED:
             break
-    return place, gain
+    return place
 
 
 def _move(place: Placement, steps: np.ndarray) -> Placement:
@@ -132,6 +130,14 @@ def _sample(start: float, length: float) -> tuple[np.ndarray, np.ndarray]:
     weights = np.clip(1 - np.abs(np.arange(WHOLE_SIDE) - places[:, None]) / reach, 0, None)
     sums = np.maximum(weights.sum(axis=1, keepdims=True), 1e-6)
     return (weights / sums).astype(np.float32), (places > -0.5) & (places < WHOLE_SIDE - 0.5)
+
+
+def _differ_in_tone(one: np.ndarray, other: np.ndarray, is_compared: np.ndarray) -> bool:
+    """Whether brightness or contrast of what any encoding keeps differ."""
+    weight = is_compared.astype(np.float32)
+    first, second = (_blur(grey, weight, 2.0)[is_compared] for grey in (one, other))
+    contrast = second.std() / max(first.std(), 1e-3)
+    return bool(abs(second.mean() - first.mean()) > _TONE or abs(contrast - 1) > _TONE / 100)
 
 
 def _find_field(grey: np.ndarray) -> np.ndarray:

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from looking import look
+from looking import ImaginedEvidence, imagine, look
 
 from factories import clean_frame, make_prepared
+from lesionlab.auditing.report import run_checks
 from lesionlab.dataset.prepared import PreparedData
 
 SEEN = {"whole": pd.DataFrame()}
@@ -90,3 +91,20 @@ def test_files_without_a_row_are_counted(tmp_path: Path, num_stray: int, section
     finding = look("LL110", data)
     assert (finding.section, finding.count) == (section, num_stray)
     assert finding.isic_ids == tuple(f"stray_{k}" for k in range(num_stray))
+
+
+@pytest.mark.parametrize(("copy", "is_explained"), [
+    ("ISIC_0000008", False), ("ISIC_0000007", True)])
+def test_a_finding_is_explained_only_by_one_about_the_same_images(
+    tmp_path: Path, copy: str, is_explained: bool
+):
+    frame = clean_frame()
+    seen = imagine(frame)
+    seen.loc[["ISIC_0000007", "ISIC_0000070"]] += 40
+    evidence = ImaginedEvidence(
+        data=make_prepared(tmp_path, frame), cache=tmp_path / "cache",
+        imagined={"whole": seen, "surroundings": imagine(frame), "rim": imagine(frame)})
+    evidence.__dict__["copies"] = make_copies((copy, "ISIC_0000000", "turned"))
+    [finding] = [one for one in run_checks(evidence) if one.code == "LL107"]
+    assert finding.section == "issue"
+    assert ("Look at LL206 first" in finding.explanation) == is_explained

@@ -110,12 +110,20 @@ def run_checks(evidence: Evidence, skip: Collection[str] = ()) -> list[Finding]:
     name it and come after the rest.
     """
     findings = [check.run(evidence) for code, check in CHECKS.items() if code not in skip]
-    is_open = {finding.code for finding in findings if finding.section in ("issue", "tip")}
-    causes = {code: [cause for cause in CHECKS[code].causes if cause in is_open]
-              for code in is_open}
+    opened = {finding.code: finding for finding in findings
+              if finding.section in ("issue", "tip")}
+    causes = {code: [cause for cause in CHECKS[code].causes
+                     if cause in opened and _may_explain(opened[cause], finding)]
+              for code, finding in opened.items()}
     named = [_name_causes(finding, causes.get(finding.code, [])) for finding in findings]
     return sorted(named, key=lambda finding: (
         SECTIONS.index(finding.section), bool(causes.get(finding.code)), finding.code))
+
+
+def _may_explain(cause: Finding, finding: Finding) -> bool:
+    """Whether both are about images in common, or one is about a whole column."""
+    ids = set(cause.isic_ids), set(finding.isic_ids)
+    return not all(ids) or not ids[0].isdisjoint(ids[1])
 
 
 def _name_causes(finding: Finding, causes: list[str]) -> Finding:

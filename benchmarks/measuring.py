@@ -28,6 +28,15 @@ def parse_images(default: int) -> argparse.Namespace:
     return options
 
 
+def parse_training() -> argparse.Namespace:
+    """`--data FOLDER`, `--out FOLDER` for the runs and `--cache FOLDER`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=None)
+    return parser.parse_args()
+
+
 def describe_machine() -> str:
     """Processor, cores, Python and commit, one line."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True,

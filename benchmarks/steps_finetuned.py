@@ -8,7 +8,6 @@ one row, and writes a leaderboard with paired differences.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from lesionlab.evaluation.comparing import Contender, build_leaderboard
 from lesionlab.evaluation.leaderboard_files import save_leaderboards
 from lesionlab.inference.comparing import read_contender
 from lesionlab.inference.predicting import predict_rows
+from measuring import parse_training
 
 RECIPES = ("image_frozen", "fusion_frozen", "stack_boosting", "fusion_concat")
 
@@ -38,11 +38,7 @@ def hide_metadata(data: PreparedData, run: Path, contender: Contender) -> Conten
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=None)
-    options = parser.parse_args()
+    options = parse_training()
     data = PreparedData.load(options.data)
     runs = {name: train(data, lesionlab.find_recipe(name), options.out / name, options.cache)
             for name in RECIPES}

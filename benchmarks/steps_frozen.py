@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import lesionlab
-from measuring import report
+from measuring import parse_training, report
 
 LINEAR = ("model.head=linear", "fit.l2=1000")
 STEPS = (
@@ -40,11 +39,7 @@ def score(data: lesionlab.PreparedData, out: Path, recipe: str, settings: tuple[
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=None)
-    options = parser.parse_args()
+    options = parse_training()
     data = lesionlab.PreparedData.load(options.data)
     rows = []
     for number, (label, recipe, settings) in enumerate(STEPS):

@@ -8,9 +8,7 @@ training images, few epochs. Each row changes one thing of it. A quarter of an h
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
-from pathlib import Path
 
 import lesionlab
 from lesionlab import PreparedData
@@ -18,6 +16,7 @@ from lesionlab.evaluation.comparing import build_leaderboard
 from lesionlab.evaluation.decision import choose_decision
 from lesionlab.evaluation.leaderboard_files import save_leaderboards
 from lesionlab.inference.comparing import read_contender
+from measuring import parse_training
 
 BASE = "base"
 SMALL = ("image.size_px=96", "sample.train_images=2000", "fit.max_epochs=4", "image.num_views=4")
@@ -37,11 +36,7 @@ STEPS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=None)
-    options = parser.parse_args()
+    options = parse_training()
     data = PreparedData.load(options.data)
     contenders = []
     for place, (name, settings) in enumerate(STEPS.items()):

@@ -16,7 +16,12 @@ from lesionlab.auditing.association import Separation
 from lesionlab.auditing.covering import CoveredViews, View
 from lesionlab.auditing.measured import measure_store
 from lesionlab.auditing.near_copies import COPIES_VERSION, find_altered_copies
-from lesionlab.auditing.probing import choose_rows, probe, score_out_of_fold
+from lesionlab.auditing.probing import (
+    MOST_COMPONENTS,
+    choose_rows,
+    probe,
+    score_out_of_fold,
+)
 from lesionlab.core import artifacts
 from lesionlab.core.errors import MissingExtraError
 from lesionlab.dataset.prepared import PreparedData
@@ -38,6 +43,7 @@ class Evidence:
     data: PreparedData
     cache: Path
     """Where measures and features are kept from one audit to the next."""
+    _seen: dict[View, dict[str, np.ndarray]] = field(default_factory=dict, init=False, repr=False)
     _told: dict[View, list[Separation]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -70,9 +76,13 @@ class Evidence:
         Raises:
             MissingExtraError: the extra `train` is not installed; see `why_no_features`.
         """
-        embedder = replace(self._embedder,
-                           views=CoveredViews(preprocessing=self._square, view=view))
-        return embedder.embed(self.data.store, list(map(str, ids)), 1)[:, 0]
+        seen, names = self._seen.setdefault(view, {}), list(map(str, ids))
+        if missing := [isic_id for isic_id in names if isic_id not in seen]:
+            embedder = replace(self._embedder,
+                               views=CoveredViews(preprocessing=self._square, view=view))
+            [found] = embedder.find(self.data.store, missing, 1)
+            seen |= zip(missing, found, strict=True)
+        return np.stack([seen[isic_id] for isic_id in names]).astype(np.float32)
 
     @cached_property
     def copies(self) -> pd.DataFrame:
@@ -112,7 +122,8 @@ class Evidence:
         rows = choose_rows(self.data.frame)
         return score_out_of_fold(
             self.features("whole", rows.index), rows["target"].astype(str), rows["group_id"],
-            kind="features", most_components=max(8, len(rows) // IMAGES_PER_COMPONENT))
+            kind="features",
+            most_components=min(MOST_COMPONENTS, max(8, len(rows) // IMAGES_PER_COMPONENT)))
 
     @property
     def _square(self) -> Preprocessing:

@@ -68,18 +68,17 @@ def score_out_of_fold(
     for fit, score in folds.split(values[places], known, of_group):
         if len(set(known[fit])) < len(names):
             return None
-        model = _make_model(kind, len(fit), min(values.shape[1], most_components))
+        model = _make_model(kind, min(most_components, len(fit) // 4, values.shape[1]))
         model.fit(values[places[fit]], known[fit])
         scores[places[score]] = model.predict_proba(values[places[score]])
     return pd.DataFrame(scores, index=labels.index, columns=names)
 
 
-def _make_model(kind: Kind, num_rows: int, num_columns: int) -> Any:
+def _make_model(kind: Kind, num_components: int) -> Any:
     if kind == "columns":
         return HistGradientBoostingClassifier(max_iter=40, max_leaf_nodes=8, min_samples_leaf=10,
                                               learning_rate=0.15, random_state=0,
                                               early_stopping=False)  # pyright: ignore
-    num_components = min(MOST_COMPONENTS, num_rows // 4, num_columns)
     components = PCA(num_components, svd_solver="randomized", random_state=0,
                      iterated_power=2)  # pyright: ignore[reportArgumentType]
     return make_pipeline(StandardScaler(), components, StandardScaler(),

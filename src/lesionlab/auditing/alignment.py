@@ -7,15 +7,13 @@ import re
 import numpy as np
 import pandas as pd
 
-from lesionlab.auditing.association import separate_classes
+from lesionlab.auditing.association import LARGE, grade, separate_classes
 from lesionlab.auditing.checks import Check, Verdict, say_count
 from lesionlab.auditing.evidence import Evidence
 from lesionlab.auditing.leakage import differ_in, find_copies
 from lesionlab.auditing.probing import choose_rows, probe
 from lesionlab.core.cohort import list_some
 
-NOTABLE, LARGE = 0.1, 0.25
-"""How far from 0.5 an AUROC interval must stay to be worth a tip, and an issue."""
 VISIBLE = ("image_type", "fitzpatrick_skin_type")
 """Columns that anybody could fill in by looking at the picture."""
 
@@ -49,8 +47,7 @@ def _find_order(evidence: Evidence) -> Verdict:
         return Verdict(section="not_applicable",
                        fact="No class has enough groups to be told from the order of the ids")
     first = found[0]
-    section = ("issue" if first.distance >= LARGE else "tip" if first.distance >= NOTABLE
-               else "passed")
+    section = grade(first.distance)
     return Verdict(section=section, value=first.auroc, count=len(ids) * (section != "passed"),
                    fact=f"The order of the ids alone tells {first.class_name} from the rest with "
                         f"{first}")

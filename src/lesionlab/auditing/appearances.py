@@ -6,16 +6,10 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lesionlab.auditing.alignment import LARGE, NOTABLE
-from lesionlab.auditing.association import (
-    Separation,
-    associate,
-    name_strangest_cell,
-    separate_classes,
-    take_units,
-)
-from lesionlab.auditing.checks import Check, Verdict, say_count, say_share
+from lesionlab.auditing.association import Separation, grade, separate_classes
+from lesionlab.auditing.checks import Check, Verdict
 from lesionlab.auditing.evidence import Evidence
+from lesionlab.auditing.shortcuts import judge_kinds
 from lesionlab.core.findings import Section
 
 BORDERS = {"corner_darkness": "The darkness of the corners",
@@ -39,7 +33,7 @@ def _find_telling_types(evidence: Evidence) -> Verdict:
     frame = evidence.data.frame
     if "image_type" not in frame or frame["image_type"].nunique() < 2:
         return Verdict(section="not_applicable", fact="There is just one image type, or none named")
-    return _judge_kinds(frame, frame["image_type"], "image type")
+    return _judge_known(frame, frame["image_type"], "image type")
 
 
 def _find_telling_encodings(evidence: Evidence) -> Verdict:
@@ -47,7 +41,13 @@ def _find_telling_encodings(evidence: Evidence) -> Verdict:
     if encodings.nunique() < 2:
         return Verdict(section="not_applicable",
                        fact="All files have one format and quality, or none is known")
-    return _judge_kinds(evidence.data.frame, encodings, "encoding")
+    return _judge_known(evidence.data.frame, encodings, "encoding")
+
+
+def _judge_known(frame: pd.DataFrame, kinds: pd.Series, noun: str) -> Verdict:
+    """As `judge_kinds`, among images whose kind is known."""
+    return judge_kinds(frame[kinds.notna()], kinds, noun,
+                       "are {kind}, as are {share} of all images")
 
 
 def _name_encodings(files: pd.DataFrame) -> pd.Series:
@@ -57,26 +57,6 @@ def _name_encodings(files: pd.DataFrame) -> pd.Series:
     names = (names + " of quality " + quality).fillna(names)
     common = names.value_counts().index[:MOST_ENCODINGS]
     return names.where(names.isin(common) | names.isna(), "rarer encodings")
-
-
-def _judge_kinds(frame: pd.DataFrame, kinds: pd.Series, noun: str) -> Verdict:
-    """How a column of few values goes with the label."""
-    rows = frame.assign(kind=kinds).dropna(subset=["kind"])
-    units = take_units(rows)
-    found = associate(units["kind"], units["target"])
-    text = f"Cramer's V {found.strength:.2f} over {say_count(len(units), 'group')} by class"
-    if not found.is_weak:
-        return Verdict(section="passed", value=found.strength,
-                       fact=f"Class and {noun} hardly go together: {text}")
-    kind, class_name = name_strangest_cell(rows["kind"], rows["target"])
-    is_class = rows["target"] == class_name
-    is_cell = is_class & (rows["kind"] == kind)
-    return Verdict(
-        section="issue" if found.is_strong else "tip", value=found.strength,
-        isic_ids=rows.index[is_cell], fact=(
-            f"Class and {noun} go together ({text}): {int(is_cell.sum()):,} of "
-            f"{int(is_class.sum()):,} {class_name} images are {kind}, as are "
-            f"{say_share((rows['kind'] == kind).mean())} of all images"))
 
 
 def _find_telling_borders(evidence: Evidence) -> Verdict:
@@ -104,9 +84,10 @@ def _judge_measures(
             "Pictures are all alike in this, or no class has enough groups to be told by it"))
     first = found[0]
     fact = f"{names[first.name]} alone tells {first.class_name} from the rest with {first}"
-    if first.distance < NOTABLE:
-        return Verdict(section="passed", value=first.auroc, fact=fact)
-    return Verdict(section=most if first.distance >= LARGE else "tip", value=first.auroc,
+    section = grade(first.distance)
+    if section == "passed":
+        return Verdict(section=section, value=first.auroc, fact=fact)
+    return Verdict(section=most if section == "issue" else section, value=first.auroc,
                    fact=fact, isic_ids=_list_marked(frame, measures[first.name], first))
 
 

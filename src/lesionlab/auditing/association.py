@@ -9,11 +9,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lesionlab.core.findings import Section
+
 ALPHA = 0.01
 """Chance that one check speaks up where there is nothing."""
 WEAK, STRONG = 0.1, 0.3
 """Cramer's V that is worth a tip, and an issue: Cohen's small and medium effect for one degree of
 freedom (Statistical Power Analysis for the Behavioral Sciences, 1988)."""
+NOTABLE, LARGE = 0.1, 0.25
+"""How far from 0.5 an AUROC interval must stay to be worth a tip, and an issue."""
 LEAST_GROUPS = 10
 """Groups with, and without, a class under which nothing is said of its AUROC."""
 
@@ -58,6 +62,11 @@ class Separation:
 
     def __str__(self) -> str:
         return f"AUROC {self.auroc:.2f} ({self.low:.2f}-{self.high:.2f})"
+
+
+def grade(distance: float) -> Section:
+    """What an AUROC is worth whose interval stays so far from 0.5."""
+    return "issue" if distance >= LARGE else "tip" if distance >= NOTABLE else "passed"
 
 
 def take_units(frame: pd.DataFrame) -> pd.DataFrame:

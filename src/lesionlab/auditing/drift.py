@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lesionlab.auditing.alignment import LARGE, NOTABLE
-from lesionlab.auditing.association import associate_columns, take_units
+from lesionlab.auditing.association import LARGE, NOTABLE, associate_columns, take_units
 from lesionlab.auditing.checks import Check, Verdict, say_count
 from lesionlab.auditing.evidence import Evidence
 from lesionlab.auditing.probing import choose_rows, probe

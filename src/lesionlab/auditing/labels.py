@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from cleanlab.filter import find_label_issues
 
-from lesionlab.auditing.alignment import NOTABLE
-from lesionlab.auditing.association import ALPHA
+from lesionlab.auditing.association import ALPHA, NOTABLE
 from lesionlab.auditing.checks import Check, Verdict, say_count, say_share
 from lesionlab.auditing.contamination import Contamination, measure_contamination
 from lesionlab.auditing.evidence import Evidence

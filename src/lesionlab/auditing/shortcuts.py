@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lesionlab.auditing.alignment import LARGE, NOTABLE
 from lesionlab.auditing.association import (
     associate,
     associate_columns,
+    grade,
     name_strangest_cell,
     separate_classes,
     take_units,
@@ -17,11 +17,7 @@ from lesionlab.auditing.evidence import Evidence
 from lesionlab.core.cohort import list_some
 from lesionlab.core.terms import COLUMNS
 from lesionlab.dataset.prepared import PreparedData
-
-MEASURES = {"file_bytes": "size in bytes", "pixels": "number of pixels",
-            "aspect": "width over height"}
-"""What is known of a file without looking at the picture."""
-
+from lesionlab.evaluation.dependences import FILE_WORDS, measure_files
 
 ORIGINS = ("source", "attribution")
 """Columns that say which clinic or collection an image comes from."""
@@ -80,42 +76,54 @@ def _find_telling_sources(evidence: Evidence) -> Verdict:
     names = [name for name in ORIGINS if name in frame and len(frame[name].dropna().unique()) > 1]
     if not names:
         return Verdict(section="not_applicable", fact="There is just one source, or none is named")
-    units = {name: take_units(frame.dropna(subset=[name])) for name in names}
-    found = {name: associate(rows[name], rows["target"]) for name, rows in units.items()}
-    column = max(names, key=lambda name: found[name].strength)
-    first = found[column]
-    text = (f"Cramer's V {first.strength:.2f} over {say_count(len(units[column]), 'group')} by "
-            "class")
-    if not first.is_weak:
-        return Verdict(section="passed", value=first.strength,
-                       fact=f"Class and {column} hardly go together: {text}")
-    origin, name = name_strangest_cell(frame[column], frame["target"])
-    is_cell = (frame[column] == origin) & (frame["target"] == name)
+    verdicts = [judge_kinds(frame, frame[name], name,
+                            "come from {kind}, which has {share} of all images")
+                for name in names]
+    return max(verdicts, key=lambda verdict: verdict.value or 0.0)
+
+
+def judge_kinds(frame: pd.DataFrame, kinds: pd.Series, noun: str, words: str) -> Verdict:
+    """How a column of few values goes with the label; rows without one are not tested.
+
+    Args:
+        frame: `target` and `group_id` of the images that are counted, by `isic_id`.
+        kinds: text by `isic_id`.
+        noun: what the column holds.
+        words: what is said of the images of a class that are of one `{kind}`, which a `{share}`
+            of the images is.
+    """
+    rows = frame.assign(kind=kinds)
+    units = take_units(rows.dropna(subset=["kind"]))
+    found = associate(units["kind"], units["target"])
+    text = f"Cramer's V {found.strength:.2f} over {say_count(len(units), 'group')} by class"
+    if not found.is_weak:
+        return Verdict(section="passed", value=found.strength,
+                       fact=f"Class and {noun} hardly go together: {text}")
+    kind, class_name = name_strangest_cell(rows["kind"], rows["target"])
+    is_class, is_kind = rows["target"] == class_name, rows["kind"] == kind
+    is_cell = is_class & is_kind
+    said = words.format(kind=kind, share=say_share(is_kind.mean()))
     return Verdict(
-        section="issue" if first.is_strong else "tip", value=first.strength,
-        isic_ids=frame.index[is_cell], fact=(
-            f"Class and {column} go together ({text}): {int(is_cell.sum()):,} of "
-            f"{int((frame['target'] == name).sum()):,} {name} images come from {origin}, which "
-            f"has {say_share((frame[column] == origin).mean())} of all images"))
+        section="issue" if found.is_strong else "tip", value=found.strength,
+        isic_ids=rows.index[is_cell], fact=(
+            f"Class and {noun} go together ({text}): {int(is_cell.sum()):,} of "
+            f"{int(is_class.sum()):,} {class_name} images {said}"))
 
 
 def _find_telling_files(evidence: Evidence) -> Verdict:
     data = evidence.data
     frame = data.frame
-    if not {"pixels_x", "pixels_y", "file_bytes"} <= set(frame):
+    numbers = measure_files(frame)
+    if numbers.empty:
         return Verdict(section="not_applicable", fact="Sizes of the files are not known")
-    numbers = pd.DataFrame({
-        "file_bytes": frame["file_bytes"], "pixels": frame["pixels_x"] * frame["pixels_y"],
-        "aspect": frame["pixels_x"] / frame["pixels_y"]})
     found = separate_classes(frame, numbers, data.classes)
     if not found:
         return Verdict(section="not_applicable", fact=(
             "Files are all of one size, or no class has enough groups to be told by it"))
     first = found[0]
-    section = ("issue" if first.distance >= LARGE else "tip" if first.distance >= NOTABLE
-               else "passed")
+    section = grade(first.distance)
     return Verdict(section=section, value=first.auroc, count=len(frame) * (section != "passed"),
-                   fact=f"The file's {MEASURES[first.name]} alone tells {first.class_name} "
+                   fact=f"The file's {FILE_WORDS[first.name]} alone tells {first.class_name} "
                         f"from the rest with {first}")
 
 

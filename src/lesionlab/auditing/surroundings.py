@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lesionlab.auditing.alignment import LARGE, NOTABLE
-from lesionlab.auditing.association import Separation
+from lesionlab.auditing.association import LARGE, NOTABLE, Separation, grade
 from lesionlab.auditing.checks import Check, Verdict
 from lesionlab.auditing.evidence import Evidence
 from lesionlab.auditing.probing import choose_rows, probe
@@ -62,8 +61,7 @@ def _find_telling_records(evidence: Evidence) -> Verdict:
             f"with {first}")
     if evidence.why_no_features is None:
         text = f"{text}, the whole picture with {_find_whole(evidence, first)}"
-    section = ("issue" if first.low >= 0.5 + LARGE else "tip" if first.low >= 0.5 + NOTABLE
-               else "passed")
+    section = grade(first.low - 0.5)
     return Verdict(section=section, value=first.auroc, count=len(rows) * (section != "passed"),
                    fact=f"Without a look at the picture, {text}")
 

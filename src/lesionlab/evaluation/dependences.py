@@ -30,6 +30,15 @@ FILE_WORDS = {"file_bytes": "size in bytes", "pixels": "number of pixels",
 """What is known of a file without looking at the picture."""
 
 
+def measure_files(rows: pd.DataFrame) -> pd.DataFrame:
+    """float64 `FILE_WORDS` of the file of each row; no column where sizes are not known."""
+    if not {"file_bytes", "pixels_x", "pixels_y"} <= set(rows):
+        return pd.DataFrame(index=rows.index)
+    return pd.DataFrame({
+        "file_bytes": rows["file_bytes"], "pixels": rows["pixels_x"] * rows["pixels_y"],
+        "aspect": rows["pixels_x"] / rows["pixels_y"]})
+
+
 def judge_sources(case: Case) -> Finding:
     """LL725: whether telling sources apart, or one of them alone, carries the result."""
     code, title = "LL725", "One source and the result"
@@ -139,12 +148,8 @@ def _describe(case: Case, tie: _Tie) -> str:
 
 
 def _find_ties(case: Case) -> list[_Tie]:
-    rows = case.rows
-    if not {"file_bytes", "pixels_x", "pixels_y"} <= set(rows):
-        return []
-    numbers = {"file_bytes": rows["file_bytes"], "pixels": rows["pixels_x"] * rows["pixels_y"],
-               "aspect": rows["pixels_x"] / rows["pixels_y"]}
-    known = {name: values.to_numpy(np.float64) for name, values in numbers.items()
+    known = {str(name): values.to_numpy(np.float64)
+             for name, values in measure_files(case.rows).items()
              if values.notna().all() and np.ptp(values) > 0}
     found = {(name, k): _correlate(case, values, k) for name, values in known.items()
              for k in case.bench.find_classes()}

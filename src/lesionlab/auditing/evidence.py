@@ -77,6 +77,8 @@ class Evidence:
             MissingExtraError: the extra `train` is not installed; see `why_no_features`.
         """
         seen, names = self._seen.setdefault(view, {}), list(map(str, ids))
+        if not names:  # a role without images
+            return np.empty((0, 0), np.float32)
         if missing := [isic_id for isic_id in names if isic_id not in seen]:
             embedder = replace(self._embedder,
                                views=CoveredViews(preprocessing=self._square, view=view))

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from looking import imagine, look
 
@@ -18,6 +19,15 @@ def test_a_column_that_differs_between_roles_is_an_issue(tmp_path: Path):
 @pytest.mark.parametrize("seed", range(5))
 def test_columns_that_are_alike_in_all_roles_pass(tmp_path: Path, seed: int):
     assert look("LL404", make_prepared(tmp_path, clean_frame(seed=seed))).section == "passed"
+
+
+def test_a_second_class_of_a_group_says_nothing_new_of_its_role(tmp_path: Path):
+    frame = clean_frame()
+    again = frame.set_axis(frame.index + "_2").assign(
+        target=frame["target"].map({"Benign": "Malignant", "Malignant": "Benign"}).to_numpy())
+    once = look("LL404", make_prepared(tmp_path / "once", frame))
+    both = pd.concat([frame, again]).rename_axis("isic_id")
+    assert look("LL404", make_prepared(tmp_path / "both", both)).value == once.value
 
 
 def test_one_role_cannot_differ(tmp_path: Path):

@@ -69,9 +69,12 @@ def grade(distance: float) -> Section:
     return "issue" if distance >= LARGE else "tip" if distance >= NOTABLE else "passed"
 
 
-def take_units(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per group and class: images of one group say the same thing, not a new one."""
-    return frame[~frame.duplicated(["group_id", "target"])]
+def take_units(frame: pd.DataFrame, column: str = "target") -> pd.DataFrame:
+    """One row per group and class: images of one group say the same thing, not a new one.
+
+    What is told of another column than the class, such as `role`, takes its rows by that one.
+    """
+    return frame[~frame.duplicated(["group_id", column])]
 
 
 def associate(left: pd.Series, right: pd.Series) -> Association:

@@ -24,7 +24,7 @@ def _find_drifting_columns(evidence: Evidence) -> Verdict:
     if frame["role"].nunique() < 2 or not names:
         return Verdict(section="not_applicable",
                        fact="There is one role only, or no column that differs between images")
-    units = take_units(frame)
+    units = take_units(frame, "role")
     judged = associate_columns({name: _cut(units[name]) for name in names}, units["role"])
     drifting = [name for name, found in judged.items() if found.is_weak]
     first, found = next(iter(judged.items()))
@@ -36,7 +36,7 @@ def _find_drifting_columns(evidence: Evidence) -> Verdict:
     return Verdict(
         section="issue" if found.is_strong else "tip", value=found.strength, count=len(frame),
         fact=f"{first} differs between the roles (Cramer's V {found.strength:.2f}, one image per "
-             f"group and class){others}")
+             f"group and role){others}")
 
 
 def _cut(column: pd.Series) -> pd.Series:

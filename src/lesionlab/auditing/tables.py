@@ -125,8 +125,7 @@ def _find_differing_gaps(evidence: Evidence) -> Verdict:
     if frame["role"].nunique() < 2 or not names:
         return Verdict(section="not_applicable",
                        fact="There is one role only, or no column has gaps to judge")
-    # A role belongs to a group, whatever its classes.
-    units = frame[~frame.duplicated(["group_id", "role"])]
+    units = take_units(frame, "role")
     judged = associate_columns({name: units[name].isna() for name in names}, units["role"])
     first, found = next(iter(judged.items()))
     differing = [name for name, one in judged.items() if one.is_weak]

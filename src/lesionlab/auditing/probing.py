@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from lesionlab.auditing.association import ALPHA, LEAST_GROUPS, Separation, separate_class
 
@@ -69,8 +70,9 @@ def score_out_of_fold(
         if len(set(known[fit])) < len(names):
             return None
         model = _make_model(kind, min(most_components, len(fit) // 4, values.shape[1]))
-        model.fit(values[places[fit]], known[fit])
-        scores[places[score]] = model.predict_proba(values[places[score]])
+        with threadpool_limits(1):  # models this small lose more by waiting than they gain
+            model.fit(values[places[fit]], known[fit])
+            scores[places[score]] = model.predict_proba(values[places[score]])
     return pd.DataFrame(scores, index=labels.index, columns=names)
 
 

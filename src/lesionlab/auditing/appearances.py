@@ -26,7 +26,7 @@ LIGHT = {"skin_l": "The lightness of the skin around the lesion",
 MOST_ENCODINGS = 20
 """Encodings that are looked at one by one; rarer ones count as one."""
 PLAIN = 0.9
-"""Share of the other images that a listed image exceeds."""
+"""Share of the images of the other side that a listed image exceeds."""
 
 
 def _find_telling_types(evidence: Evidence) -> Verdict:
@@ -92,10 +92,10 @@ def _judge_measures(
 
 
 def _list_marked(frame: pd.DataFrame, values: pd.Series, found: Separation) -> pd.Index:
-    """Images of the class that are further out than nearly all others."""
-    directed = values.loc[frame.index] * (1 if found.auroc > 0.5 else -1)
-    is_class = frame["target"] == found.class_name
-    return frame.index[is_class & (directed > directed[~is_class].quantile(PLAIN))]
+    """Images of the side that has more of it, beyond nearly all of the other side."""
+    own = values.loc[frame.index]
+    has_more = (frame["target"] == found.class_name) == (found.auroc > 0.5)
+    return frame.index[has_more & (own > own[~has_more].quantile(PLAIN))]
 
 
 CHECKS = (
@@ -122,8 +122,8 @@ CHECKS = (
                  "compare scores with and without",
           how="AUROC of the light that the corners lack, and of the share of outermost pixels "
               "that are nearly black. A black lesion that reaches the border counts too: look "
-              "before you conclude. Listed are images of the class beyond nine tenths of the "
-              "others.",
+              "before you conclude. Listed are images of the side that has more of it, beyond "
+              "nine tenths of the other side.",
           causes=("LL303", "LL308")),
     Check(code="LL312", title="Marks and the label", function=_find_telling_artefacts,
           why="A ruler or ink is laid down by somebody who is already worried, and hair by the "
@@ -133,8 +133,8 @@ CHECKS = (
               "and which shares of the pixels around the middle have the colour of a pen or lie "
               "on long, dark, thin lines (as DullRazor finds hair). What the eye would not see "
               "counts as none. Skin ridges and crusts may pass for hair, blue lesions for ink: "
-              "look before you conclude. Listed are images of the class beyond nine tenths of "
-              "the others.",
+              "look before you conclude. Listed are images of the side that has more of it, "
+              "beyond nine tenths of the other side.",
           causes=("LL303",)),
     Check(code="LL313", title="Light and the label", function=_find_telling_light,
           why="Light and white balance belong to the camera, the tone of the skin to the patients; "

@@ -61,7 +61,8 @@ class Separation:
         return max(self.low - 0.5, 0.5 - self.high, 0.0)
 
     def __str__(self) -> str:
-        return f"AUROC {self.auroc:.2f} ({self.low:.2f}-{self.high:.2f})"
+        below = f", lower in {self.class_name}" if self.high < 0.5 else ""
+        return f"AUROC {self.auroc:.2f} ({self.low:.2f}-{self.high:.2f}){below}"
 
 
 def grade(distance: float) -> Section:

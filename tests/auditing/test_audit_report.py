@@ -65,6 +65,29 @@ def test_findings_are_ordered_by_section_and_code(tmp_path: Path, usual_measures
     assert keys == sorted(keys)
 
 
+def test_of_two_issues_the_one_that_names_the_cause_comes_first(
+    tmp_path: Path, usual_measures: pd.DataFrame
+):
+    frame = clean_frame()
+    frame.loc[frame["target"] == "Malignant", ["source", "file_bytes"]] = "Sydney", 90_000.0
+    data = make_prepared(tmp_path, frame)
+    issues = [finding for finding in run_checks(gather(data, usual_measures))
+              if finding.section == "issue"]
+    assert [finding.code for finding in issues] == ["LL303", "LL305", "LL314"]
+    assert " first, which may be the cause" not in issues[0].explanation
+    assert issues[1].explanation.endswith(" Look at LL303 first, which may be the cause.")
+    assert issues[2].explanation.endswith(
+        " Look at LL303 and LL305 first, which may be the cause.")
+
+
+def test_no_check_is_its_own_cause():
+    orderly: set[str] = set()
+    while ready := {code for code, check in CHECKS.items()
+                    if code not in orderly and orderly.issuperset(check.causes)}:
+        orderly |= ready
+    assert orderly == set(CHECKS)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A prepared folder with something to note."""

@@ -88,7 +88,7 @@ CHECKS = (
               "well without seeing the lesion.",
           remedy="look at the surroundings of both classes, cut or mask them, and test on images "
                  "from elsewhere",
-          causes=("LL303", "LL308", "LL310", "LL312", "LL313"),
+          causes=("LL303", "LL305", "LL308", "LL309", "LL310", "LL312", "LL313"),
           how="As LL306, on pictures whose middle ellipse (84 % of each side), or all but the "
               "outer 6 %, has one colour. The same figure for the whole picture stands beside it."),
     Check(code="LL314", title="Provenance and the label", function=_find_telling_records,

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from lesionlab.core.cohort import list_some
 from lesionlab.core.errors import RecipeError
 from lesionlab.core.recipe import Recipe
-from lesionlab.models.depthwise import use_fast_depthwise
 from lesionlab.models.fusion import build_fusion
 from lesionlab.models.study_cnn import STUDY_CNN, StudyCnn
 from lesionlab.models.weights import Weights, load_weights
@@ -138,6 +137,8 @@ def build_network(recipe: Recipe, num_metadata: int, num_classes: int) -> BuiltN
             takes no picture of that side.
         WeightsError: its weights are not here.
     """
+    from lesionlab.models.depthwise import use_fast_depthwise  # loads timm
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         stages, weights, config = _open_backbone(recipe)

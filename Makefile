@@ -13,6 +13,8 @@ STAMP := $(VENV)/installed
 DATA ?=
 # More arguments for pytest, such as ARGS='-k splitting -x'.
 ARGS ?=
+# Tests of one file run in one process, which share what is trained for them.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 DEMO := build/demo$(if $(DATA),-$(notdir $(DATA:/=)))
 SOURCE := $(or $(DATA),$(DEMO)/phantom)
@@ -61,10 +63,10 @@ demo: setup ## From images to reports of three recipes; DATA=folder takes your o
 	    $(DEMO)/leaderboard/leaderboard.html
 
 test: setup lint ## Lint, then all tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 fast: setup ## The tests that need neither real images nor a training run
-	@$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	@$(PYTEST) -m 'not slow' $(ARGS)
 
 lint: setup ## ruff, import contracts, pyright
 	@$(BIN)/ruff check .

@@ -34,7 +34,7 @@ SECTIONS = {"issue": 2, "tip": 1}
 
 def main() -> None:
     options = parse_options()
-    lines = options.keep
+    lines = ROOT / "build" / f"{options.name}.jsonl"
     lines.parent.mkdir(parents=True, exist_ok=True)
     if options.anew:
         lines.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--strengths", type=float, nargs="+", default=[0.25, 0.5, 1.0])
     parser.add_argument("--faults", nargs="+", default=list(FAULTS))
     parser.add_argument("--workers", type=int, default=joblib.cpu_count())
-    parser.add_argument("--keep", type=Path, default=ROOT / "build" / "audit_faults.jsonl")
+    parser.add_argument("--name", default="audit_faults", help="of the tables and of what is kept")
     parser.add_argument("--anew", action="store_true", help="forget what was kept")
     return parser.parse_args()
 
@@ -153,13 +153,12 @@ def write_tables(rows: pd.DataFrame, options: argparse.Namespace) -> None:
             "The report of the whole audit of seed 0, at full strength, opens with the check that "
             "is named. Ids are of all checks of the fault together, at full strength; seconds are "
             "those of these checks on a cohort, pictures read and features computed.")
-    report("audit_faults", "The audit on planted faults",
+    report(options.name, "The audit on planted faults",
            ("fault", "checks", *(f"found at {strength:g}" for strength in options.strengths),
             "report opens with", "ids: precision", "ids: recall", "seconds"), found, notes=note)
-    report("audit_alarms", "The audit on clean phantoms",
+    report(f"{options.name}_clean", "The audit on clean phantoms",
            ("check", "issues", "tips", "not applicable"), alarms,
-           notes=f"Share of {options.seeds} clean cohorts, the same as above; "
-                 "`python benchmarks/audit_faults.py` writes both tables.")
+           notes=f"Share of {options.seeds} clean cohorts, those that faults were planted in.")
 
 
 def describe_fault(name: str, rows: pd.DataFrame, strengths: Sequence[float]) -> list[str]:

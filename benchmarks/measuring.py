@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -64,7 +65,8 @@ def time_in_turn(works: Sequence[Callable[[], object]], rounds: int) -> list[lis
 def report(name: str, title: str, header: Sequence[str], rows: Sequence[Sequence[object]],
            notes: str = "") -> None:
     """Print a Markdown table and keep it as `results/NAME.md`."""
-    lines = [f"# {title}", "", f"{describe_machine()}; `python benchmarks/{name}.py`", "",
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    lines = [f"# {title}", "", f"{describe_machine()}; `{command}`", "",
              "| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
     lines += ["", notes] if notes else []

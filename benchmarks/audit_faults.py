@@ -144,15 +144,22 @@ def compare_ids(
 def write_tables(rows: pd.DataFrame, options: argparse.Namespace) -> None:
     rows["level"] = rows["section"].map(SECTIONS).fillna(0)
     is_clean = rows["fault"] == "clean"
+    rows["num_named"] = rows["hit"].str.len() + rows["other"].str.len()
+    usual = rows[is_clean].set_index(["seed", "code"])[["level", "num_named"]]
+    rows = rows.join(usual, on=["seed", "code"], rsuffix="_clean")
+    says_more = (rows["level"] > rows["level_clean"]) | (
+        rows["num_named"] > rows["num_named_clean"])
+    rows["raised"] = rows["level"].where(says_more, 0)
     found = [describe_fault(name, rows[rows["fault"] == name], options.strengths)
              for name in options.faults]
     alarms = [describe_alarms(str(code), part) for code, part in rows[is_clean].groupby("code")]
     note = (f"{options.seeds} seeds, {options.patients} patients each (mean "
             f"{rows['num_images'].mean():.0f} images), image signal {options.image_signal}. "
-            "A fault is found where one of its checks says issue (in brackets: issue or tip). "
-            "The report of the whole audit of seed 0, at full strength, opens with the check that "
-            "is named. Ids are of all checks of the fault together, at full strength; seconds are "
-            "those of these checks on a cohort, pictures read and features computed.")
+            "A fault is found where one of its checks says issue (in brackets: issue, or a tip "
+            "that the clean cohort of that seed gets for fewer images or not at all). The report "
+            "of the whole audit of seed 0, at full strength, opens with the check that is named. "
+            "Ids are of all checks of the fault together, at full strength; seconds are those of "
+            "these checks on a cohort, all seeds but 0, pictures read and features computed.")
     report(options.name, "The audit on planted faults",
            ("fault", "checks", *(f"found at {strength:g}" for strength in options.strengths),
             "report opens with", "ids: precision", "ids: recall", "seconds"), found, notes=note)
@@ -165,7 +172,7 @@ def describe_fault(name: str, rows: pd.DataFrame, strengths: Sequence[float]) ->
     expected = rows[rows["expected"]]
     cells = []
     for strength in strengths:
-        level = expected[expected["strength"] == strength].groupby("seed")["level"].max()
+        level = expected[expected["strength"] == strength].groupby("seed")["raised"].max()
         cells.append(f"{(level >= 2).mean():.0%} ({(level >= 1).mean():.0%})")
     full = expected[expected["strength"] == max(strengths)]
     whole = rows[(rows["seed"] == 0) & (rows["strength"] == max(strengths))]

@@ -146,7 +146,7 @@ def write_tables(rows: pd.DataFrame, options: argparse.Namespace) -> None:
     is_clean = rows["fault"] == "clean"
     rows["num_named"] = rows["hit"].str.len() + rows["other"].str.len()
     usual = rows[is_clean].set_index(["seed", "code"])[["level", "num_named"]]
-    rows = rows.join(usual, on=["seed", "code"], rsuffix="_clean")
+    rows = rows.join(usual.add_suffix("_clean"), on=["seed", "code"])
     says_more = (rows["level"] > rows["level_clean"]) | (
         rows["num_named"] > rows["num_named_clean"])
     rows["raised"] = rows["level"].where(says_more, 0)

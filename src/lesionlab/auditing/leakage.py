@@ -119,7 +119,8 @@ CHECKS = (
           why="A resized or re-encoded copy in training and test gives the answer away.",
           remedy="prepare the data again, which keeps copies together",
           how="By the pairs in manifest.json, which prepare found by a perceptual hash and "
-              "confirmed on the pictures."),
+              "confirmed on the pictures.",
+          causes=("LL206",)),
     Check(code="LL106", title="Groups of several images", function=_find_large_groups,
           why="Images of one group are not independent: intervals and tests that count images "
               "claim more than is known.",

@@ -109,7 +109,8 @@ CHECKS = (
           why="One of the two labels is wrong, or labels were attached to the wrong images.",
           remedy="look at the listed images, correct the label or leave both out, and check that "
                  "labels were joined by id",
-          how="The target is compared within each pair of LL103 and LL104."),
+          how="The target is compared within each pair of LL103 and LL104.",
+          causes=("LL304", "LL306", "LL307")),
     Check(code="LL304", title="Labels and the order of ids", function=_find_order,
           why="Ids follow the order in which images were collected or written; where the label "
               "does too, it may have been attached by position, or each class comes from a "

@@ -105,14 +105,14 @@ CHECKS = (
           why="One of the two labels is wrong, or labels were attached to the wrong images.",
           remedy="look at the pairs, correct the label or leave both out",
           how="The target is compared within each pair of LL107.",
-          causes=("LL105", "LL206")),
+          causes=("LL105", "LL206", "LL304", "LL306", "LL307")),
     Check(code="LL109", title="Lesions with one label", function=_find_conflicting_lesions,
           why="A lesion has one diagnosis; two labels mean that one is wrong, or that labels stand "
               "with the wrong images.",
           remedy="correct the label, or leave the lesion out, and check that labels were joined "
                  "by id",
           how="The target is compared within each lesion_id.",
-          causes=("LL304",)),
+          causes=("LL304", "LL306", "LL307")),
     Check(code="LL110", title="Files without a row", function=_find_stray_files,
           why="Files of another cohort in the folder mean that folder and table do not belong "
               "together; a tool that joins by position shifts every label.",

@@ -12,7 +12,7 @@ from lesionlab.auditing.near_copies import find_altered_copies
 from lesionlab.dataset.building import PrepareSettings, prepare
 from lesionlab.dataset.store import SCHEMA, ImageStore, write_shard
 from lesionlab.imaging.jpeg import encode_jpeg
-from lesionlab.imaging.perceptual import make_thumbnail
+from lesionlab.imaging.thumbnails import make_thumbnail
 from lesionlab.phantoms.making import phantom
 from lesionlab.scaling.executors import LocalExecutor
 

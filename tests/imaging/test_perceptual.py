@@ -1,56 +1,29 @@
 """Copies of a picture are found without comparing all pairs; different lesions are not joined."""
 
 from collections.abc import Callable
-from io import BytesIO
 from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from copies import copy_pictures, draw_picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageEnhance
+from PIL import Image
 
 from lesionlab.imaging.perceptual import (
     MAX_DISTANCE,
-    are_same_picture,
     find_near_duplicates,
     hash_thumbnail,
-    make_thumbnail,
     near_duplicate_pairs,
     perceptual_hash,
 )
+from lesionlab.imaging.thumbnails import are_same_picture, make_thumbnail
 
 HAM10000 = Path(__file__).parents[2] / "../shared/data/ham10000/images"
 needs_ham10000 = pytest.mark.skipif(
     not HAM10000.is_dir(), reason="the HAM10000 images are not beside this checkout"
 )
-
-
-def draw_picture(seed: int) -> np.ndarray:
-    coarse = np.random.default_rng(seed).integers(0, 256, (9, 12, 3), dtype=np.uint8)
-    return np.asarray(Image.fromarray(coarse).resize((120, 90), Image.Resampling.BICUBIC))
-
-
-def recompress(image: Image.Image, quality: int) -> Image.Image:
-    buffer = BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return Image.open(buffer)
-
-
-def copy_pictures(rgb: np.ndarray) -> dict[str, np.ndarray]:
-    """What copying does to a picture."""
-    image = Image.fromarray(rgb)
-    half = image.resize((image.width // 2, image.height // 2), Image.Resampling.BICUBIC)
-    copies = {
-        "quality 50": recompress(image, 50),
-        "quality 95": recompress(image, 95),
-        "half": half,
-        "half, quality 75": recompress(half, 75),
-        "lighter": ImageEnhance.Brightness(image).enhance(1.1),
-        "darker": ImageEnhance.Brightness(image).enhance(0.9),
-    }
-    return {name: np.asarray(copy) for name, copy in copies.items()}
 
 
 def distance(first: np.uint64, second: np.uint64) -> int:
@@ -95,24 +68,6 @@ def test_copies_of_a_picture_are_near_and_the_same(seed: int) -> None:
     for name, copy in copy_pictures(rgb).items():
         assert distance(perceptual_hash(rgb), perceptual_hash(copy)) <= MAX_DISTANCE, name
         assert are_same_picture(make_thumbnail(rgb)[None], make_thumbnail(copy)[None])[0], name
-
-
-def test_different_pictures_are_not_the_same() -> None:
-    thumbnails = np.stack([make_thumbnail(draw_picture(seed)) for seed in range(20)])
-    assert not are_same_picture(thumbnails[1:], thumbnails[:-1]).any()
-
-
-def test_flat_pictures_are_the_same_where_their_grey_is() -> None:
-    flat = np.stack([np.full((32, 32), grey, np.uint8) for grey in (10, 20, 200)])
-    detailed = make_thumbnail(draw_picture(0))
-    first = np.stack([flat[0], flat[0], flat[0]])
-    second = np.stack([flat[1], flat[2], detailed])
-    assert are_same_picture(first, second).tolist() == [True, False, False]
-
-
-def test_no_pairs_of_thumbnails_give_no_answers() -> None:
-    nothing = np.empty((0, 32, 32), np.uint8)
-    assert are_same_picture(nothing, nothing).shape == (0,)
 
 
 # Few centres and few flipped bits, so that near and equal hashes are common.

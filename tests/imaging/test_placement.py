@@ -6,15 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from lesionlab.imaging.perceptual import make_thumbnail
 from lesionlab.imaging.placement import (
     LEAST_SCORE,
     NUM_TURNS,
-    THUMBNAIL_SIDE,
     Placement,
     PlacementSearch,
     turn_picture,
 )
+from lesionlab.imaging.thumbnails import THUMBNAIL_SIDE, make_thumbnail
 
 
 @cache

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lesionlab.auditing.neighbours import BLOCK, CopyMetric, find_nearest
 from lesionlab.dataset.store import ImageStore, decode_stored
-from lesionlab.imaging.placement import LEAST_SCORE, THUMBNAIL_SIDE, Placement, PlacementSearch
+from lesionlab.imaging.placement import LEAST_SCORE, Placement, PlacementSearch
 from lesionlab.imaging.registration import (
     PART_SIDE,
     WHOLE_SIDE,
@@ -19,6 +19,7 @@ from lesionlab.imaging.registration import (
     compare_pictures,
     square_picture,
 )
+from lesionlab.imaging.thumbnails import THUMBNAIL_SIDE
 from lesionlab.scaling.executors import Executor, LocalExecutor
 from lesionlab.scaling.progress import progress
 

@@ -17,7 +17,8 @@ from lesionlab.dataset.store import ImageStore, encode_shard
 from lesionlab.imaging.addresses import ImageAddress
 from lesionlab.imaging.decoding import DecodeLimits, decode_image
 from lesionlab.imaging.jpeg import END_OF_IMAGE, encode_jpeg
-from lesionlab.imaging.perceptual import find_near_duplicates, hash_thumbnail, make_thumbnail
+from lesionlab.imaging.perceptual import find_near_duplicates, hash_thumbnail
+from lesionlab.imaging.thumbnails import make_thumbnail
 from lesionlab.scaling.executors import Executor, LocalExecutor
 from lesionlab.scaling.progress import progress
 from lesionlab.scaling.workers import map_tasks

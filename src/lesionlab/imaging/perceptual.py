@@ -1,20 +1,28 @@
-"""Perceptual hashes and thumbnails: which images are copies of one picture."""
+"""Perceptual hashes: which of many images are copies of one picture."""
 
 from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
-from PIL import Image
 
-_SIDE = 32
+from lesionlab.imaging.thumbnails import (
+    MIN_CORRELATION,
+    MIN_DETAIL,
+    THUMBNAIL_SIDE,
+    are_same_picture,
+    find_detail,
+    make_thumbnail,
+)
+
 _NUM_FREQUENCIES = 8
 
 
 def _cosines() -> np.ndarray:
     """(8, 32) float64: the 8 lowest rows of the orthonormal DCT-II of 32 samples."""
     frequency = np.arange(_NUM_FREQUENCIES)[:, None]
-    position = np.arange(_SIDE)[None, :]
-    rows = np.cos(np.pi * (2 * position + 1) * frequency / (2 * _SIDE)) * np.sqrt(2 / _SIDE)
+    position = np.arange(THUMBNAIL_SIDE)[None, :]
+    rows = np.cos(np.pi * (2 * position + 1) * frequency / (2 * THUMBNAIL_SIDE))
+    rows *= np.sqrt(2 / THUMBNAIL_SIDE)
     rows[0] /= np.sqrt(2)
     return rows
 
@@ -26,27 +34,11 @@ MAX_DISTANCE = 6
 """Bits by which the hashes of copies may differ: of 1,002 HAM10000 images recompressed (JPEG
 quality 50 to 95), halved, enlarged by 1.75 or made 10 % lighter or darker, all but one in a
 thousand stay within it. 1,537 pairs of different HAM10000 lesions do too, hence
-`are_same_picture`."""
+`thumbnails.are_same_picture`."""
 
-_MIN_CORRELATION = 0.6
-# Between the copies (99 % above 0.93, trimmed by 2 % of the width: above 0.79) and pairs of
-# different lesions at the same hash distance (90 % below 0.29).
-_MIN_DETAIL = 1.0
-# Root mean square of the Laplacian, in grey levels, under which a thumbnail is a flat colour.
-_MAX_FLAT_DIFFERENCE = 26.0  # grey levels, a tenth of the range
 _ROUNDING = 1e-3  # far above that of float32 in any of these sums
 _NO_PAIRS = np.empty((0, 2), np.int64)
 _CHUNK = 512  # pairs of thumbnails compared at once: what is made of them fits a core's cache
-
-
-def make_thumbnail(rgb: np.ndarray) -> np.ndarray:
-    """Returns the picture squeezed to (32, 32) uint8 luma, each pixel the mean of its area.
-
-    Args:
-        rgb: (H, W, 3) uint8 sRGB.
-    """
-    small = Image.fromarray(rgb).resize((_SIDE, _SIDE), Image.Resampling.BOX)
-    return np.array(small.convert("L"))
 
 
 def perceptual_hash(rgb: np.ndarray) -> np.uint64:
@@ -74,28 +66,6 @@ def hash_thumbnail(thumbnail: np.ndarray) -> np.uint64:
     is_set = coefficients > np.median(coefficients[1:])
     is_set[0] = False
     return np.sum(_BITS[is_set], dtype=np.uint64)
-
-
-def are_same_picture(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Returns (M,) bool: whether each pair of thumbnails shows one picture.
-
-    Nearly all lesions are a dark spot in the middle of light skin, which is what hashes
-    compare; copies also agree in fine detail. Detail is the 4-neighbour Laplacian, and two
-    pictures are the same where their details correlate, whatever the brightness and contrast.
-    Flat pictures, without any detail, are the same where their grey is.
-
-    Args:
-        first: (M, 32, 32) uint8 luma, of `make_thumbnail`.
-        second: the same shape.
-    """
-    one, other = _detail(first), _detail(second)
-    power_one, power_other = np.mean(one**2, axis=1), np.mean(other**2, axis=1)
-    # A product, and strict: a picture of one colour has no detail to divide by.
-    is_alike = np.mean(one * other, axis=1) > _MIN_CORRELATION * np.sqrt(power_one * power_other)
-    is_flat = np.maximum(power_one, power_other) < _MIN_DETAIL**2
-    means = [np.mean(flat[is_flat], axis=(1, 2)) for flat in (first, second)]
-    is_alike[is_flat] = np.abs(means[0] - means[1]) <= _MAX_FLAT_DIFFERENCE
-    return is_alike
 
 
 def near_duplicate_pairs(hashes: np.ndarray, max_distance: int) -> np.ndarray:
@@ -216,11 +186,11 @@ def _may_be_same(pairs: np.ndarray, read_thumbnail: Callable[[int], bytes]) -> n
     numbers, plus what the lengths of the two e allow.
     """
     rows, places = np.unique(pairs, return_inverse=True)
-    numbers = np.empty((len(rows), (_SIDE - 2) ** 2), np.int8)
+    numbers = np.empty((len(rows), (THUMBNAIL_SIDE - 2) ** 2), np.int8)
     step, error, power = np.empty((3, len(rows)), np.float32)
     for at in range(0, len(rows), _CHUNK):
         part = slice(at, at + _CHUNK)
-        detail = _detail(_read_thumbnails(rows[part], read_thumbnail))
+        detail = find_detail(_read_thumbnails(rows[part], read_thumbnail))
         steps = np.maximum(np.abs(detail).max(axis=1, keepdims=True), 1) / 127
         numbers[part] = rounded = np.rint(detail / steps)
         power[part] = np.mean(detail**2, axis=1)
@@ -233,8 +203,8 @@ def _may_be_same(pairs: np.ndarray, read_thumbnail: Callable[[int], bytes]) -> n
         product = np.einsum("ij,ij->i", numbers[one].astype(np.float32),
                             numbers[other].astype(np.float32))
         off = error[one] + error[other] + 3 * error[one] * error[other] + _ROUNDING
-        is_alike = step[one] * step[other] * product + off > _MIN_CORRELATION
-        is_flat = np.maximum(power[one], power[other]) < _MIN_DETAIL**2 + _ROUNDING
+        is_alike = step[one] * step[other] * product + off > MIN_CORRELATION
+        is_flat = np.maximum(power[one], power[other]) < MIN_DETAIL**2 + _ROUNDING
         is_likely[at: at + _CHUNK] = is_alike | is_flat
     return is_likely
 
@@ -244,15 +214,15 @@ def _compare_rows(pairs: np.ndarray, read_thumbnail: Callable[[int], bytes]) -> 
     is_same = np.zeros(len(pairs), bool)
     for at in range(0, len(pairs), _CHUNK):
         part = pairs[at: at + _CHUNK]
-        thumbnails = _read_thumbnails(part.ravel(), read_thumbnail).reshape(-1, 2, _SIDE, _SIDE)
-        is_same[at: at + _CHUNK] = are_same_picture(thumbnails[:, 0], thumbnails[:, 1])
+        thumbnails = _read_thumbnails(part.ravel(), read_thumbnail)
+        is_same[at: at + _CHUNK] = are_same_picture(thumbnails[::2], thumbnails[1::2])
     return is_same
 
 
 def _read_thumbnails(rows: np.ndarray, read_thumbnail: Callable[[int], bytes]) -> np.ndarray:
     """(K, 32, 32) uint8 of some positions."""
     encoded = b"".join(map(read_thumbnail, rows.tolist()))
-    return np.frombuffer(encoded, np.uint8).reshape(-1, _SIDE, _SIDE)
+    return np.frombuffer(encoded, np.uint8).reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
 
 
 def _cross(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -263,11 +233,3 @@ def _cross(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def _sort_pairs(pairs: np.ndarray) -> np.ndarray:
     pairs = np.sort(pairs, axis=1)
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-
-
-def _detail(thumbnails: np.ndarray) -> np.ndarray:
-    """(M, 900) float32: the Laplacian, with 4 neighbours, of the inner pixels."""
-    grey = thumbnails.astype(np.float32)
-    inner = 4 * grey[:, 1:-1, 1:-1]
-    around = grey[:, :-2, 1:-1] + grey[:, 2:, 1:-1] + grey[:, 1:-1, :-2] + grey[:, 1:-1, 2:]
-    return (inner - around).reshape(len(grey), (_SIDE - 2) ** 2)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lesionlab.imaging.thumbnails import THUMBNAIL_SIDE
+
 NUM_TURNS = 8
 """Ways to lay a rectangle on another, mirrored ones included."""
 MIRRORED = frozenset((1, 2, 4, 7))
 """Numbers of turns that no rotation can do."""
-THUMBNAIL_SIDE = 32
-"""Pixels of a side of the thumbnails, those of `imaging.perceptual`."""
 LEAST_SCORE = 0.8
 """Score of a place under which nobody need look closer. Of 1,140 altered copies of HAM10000
 pictures (mirrored, turned, cropped to 80 %, lighter, darker, recompressed and so on) the worst has

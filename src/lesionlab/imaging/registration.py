@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import binary_dilation, binary_propagation, gaussian_filter, uniform_filter
+from scipy.ndimage import binary_dilation, gaussian_filter, uniform_filter
 
+from lesionlab.imaging.frames import find_frame
 from lesionlab.imaging.placement import MIRRORED, Placement, turn_picture
 
 WHOLE_SIDE, PART_SIDE = 96, 64
@@ -142,10 +143,7 @@ def _differ_in_tone(one: np.ndarray, other: np.ndarray, is_compared: np.ndarray)
 
 def _find_field(grey: np.ndarray) -> np.ndarray:
     """(64, 64) bool: not the dark around a round field of view, nor its edge."""
-    is_dark = grey < _DARK * np.quantile(grey, 0.95)
-    rim = np.zeros_like(is_dark)
-    rim[[0, -1]] = rim[:, [0, -1]] = True
-    around = binary_propagation(rim & is_dark, mask=is_dark)
+    around = find_frame(grey < _DARK * np.quantile(grey, 0.95))
     return ~np.asarray(binary_dilation(around, iterations=3), bool)
 
 

@@ -4,6 +4,8 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import binary_dilation
 
+from lesionlab.imaging.frames import find_frame
+
 THUMBNAIL_SIDE = 32
 MIN_CORRELATION = 0.6
 """Of the detail of copies. It lies between the copies (99 % above 0.93, trimmed by 2 % of the
@@ -64,12 +66,7 @@ def find_detail(thumbnails: np.ndarray) -> np.ndarray:
 
 def _find_frames(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """(M, 900) bool: inner pixels whose detail is that of a black frame which both have."""
-    is_dark = np.maximum(first, second) < _FRAME_GREY
-    frame = np.zeros_like(is_dark)
-    for axis in (1, 2):
-        for way in (is_dark, np.flip(is_dark, axis)):
-            reached = np.logical_and.accumulate(way, axis=axis)
-            frame |= reached if way is is_dark else np.flip(reached, axis)
+    frame = find_frame(np.maximum(first, second) < _FRAME_GREY)
     # Pixels at the edge are a mixture, and the detail of their neighbours is of that too.
     frame = binary_dilation(frame, np.ones((1, 5, 5), bool))
     return frame[:, 1:-1, 1:-1].reshape(len(frame), (THUMBNAIL_SIDE - 2) ** 2)

@@ -14,9 +14,8 @@ from typing import Any
 from bench_memory import anonymous_mib, list_family
 from large_cohorts import write_cohort
 from lesionlab.dataset.building import PrepareSettings, prepare
-from measuring import HAM10000, ROOT, report
+from measuring import SOURCES, report, require_sources
 
-SOURCES = [HAM10000, ROOT.parent / "shared" / "data" / "acral"]
 CHILD = """
 import json, sys, time
 from pathlib import Path
@@ -84,8 +83,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="*", default=[1_000, 10_000, 100_000])
     parser.add_argument("--source", type=Path, nargs="+", default=SOURCES)
     options = parser.parse_args()
-    if missing := [str(path) for path in options.source if not path.is_dir()]:
-        sys.exit(f"{', '.join(missing)}: not here; name folders of the ISIC client by --source")
+    require_sources(options.source)
     rows = []
     for source in options.source:
         with tempfile.TemporaryDirectory() as name:

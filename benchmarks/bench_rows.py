@@ -15,11 +15,10 @@ from typing import Any
 
 from bench_memory import anonymous_mib, list_family
 from large_cohorts import write_cohort
-from measuring import ROOT, report
+from measuring import SOURCES, report, require_sources
 
 STUDY = 538_133
 """Rows of the study that lesionlab grew out of."""
-SOURCES = [ROOT.parent / "shared" / "data" / name for name in ("ham10000", "acral")]
 STAGES = ("read_sources", "_plan_digest", "screen_images", "find_copies", "_write_parts")
 CHILD = f"""
 import json, sys, time
@@ -116,8 +115,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--source", type=Path, nargs="+", default=SOURCES)
     parser.add_argument("--cohorts", type=Path, help="where drawn cohorts are kept for another run")
     options = parser.parse_args()
-    if missing := [str(path) for path in options.source if not path.is_dir()]:
-        sys.exit(f"{', '.join(missing)}: not here; name folders of the ISIC client by --source")
+    require_sources(options.source)
     return options
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import joblib
 
 ROOT = Path(__file__).resolve().parent.parent
-HAM10000 = ROOT.parent / "shared" / "data" / "ham10000"
+SOURCES = [ROOT.parent / "shared" / "data" / name for name in ("ham10000", "acral")]
+HAM10000 = SOURCES[0]
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -24,9 +25,14 @@ def parse_images(default: int) -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=default)
     parser.add_argument("--source", type=Path, default=HAM10000)
     options = parser.parse_args()
-    if not options.source.is_dir():
-        sys.exit(f"{options.source} is not here; name a folder of the ISIC client by --source")
+    require_sources([options.source])
     return options
+
+
+def require_sources(sources: Sequence[Path]) -> None:
+    """End the program where a folder of real images is not here."""
+    if missing := [str(path) for path in sources if not path.is_dir()]:
+        sys.exit(f"{', '.join(missing)}: not here; name folders of the ISIC client by --source")
 
 
 def parse_training() -> argparse.Namespace:
